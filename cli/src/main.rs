@@ -1,0 +1,2 @@
+//! The `kizashi` binary.
+fn main() {}

@@ -1,0 +1,66 @@
+//! The seam between the engine and what scores: a [`Detector`] over plain state and an observation.
+
+/// What a detector says of one observation. Buffers are reused from call to call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scored {
+    /// Surprise s = -log10 p: one in 10^s observations of this series is stranger. At least 0, finite.
+    pub surprise: f64,
+    /// The surprise where it exceeds the series' decayed recent maximum, else small. At least 0, finite.
+    pub onset: f64,
+    /// onset / (onset + c): 0 to 1, never saturating.
+    pub anomaly_score: f64,
+    /// One a field of the state, in its order.
+    pub fields: Vec<FieldScore>,
+}
+
+/// What a detector says of one field of an observation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FieldScore {
+    /// What was expected before the observation was seen; NaN while nothing is known.
+    pub expected: f64,
+    /// Lower end of the band that about 99 % of usual observations fall into.
+    pub lower: f64,
+    /// Upper end of that band.
+    pub upper: f64,
+    /// Share of the surprise that this field accounts for; the shares of an observation sum to 1, or
+    /// are all 0 where nothing was surprising.
+    pub contribution: f64,
+}
+
+/// Bytes that are not a state of this detector and version.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a state of this detector: {0}")]
+pub struct StateError(pub String);
+
+/// Scores observations of one series against what a plain state has learnt of it, then learns.
+///
+/// Implementations are pure: the result depends on the detector's parameters, the state and the
+/// arguments, and on nothing else. `step` doesn't allocate once the state and `out` have their size.
+pub trait Detector: Send + Sync {
+    /// What is kept of one series. Plain data.
+    type State: Clone + Send;
+
+    /// SHA-256 of the parameters and of the version of the method. Alerts name it.
+    fn snapshot_id(&self) -> [u8; 32];
+
+    /// The state of a series of which nothing is known, with `fields` fields (at least 1).
+    fn new_state(&self, fields: usize) -> Self::State;
+
+    /// Appends a field to the state; what is known of the others stays.
+    fn add_field(&self, state: &mut Self::State);
+
+    /// Scores `values` (one a field, NaN where missing) observed at `time_ms`, then learns from them.
+    ///
+    /// Times may stand still or go back, and values may be infinite: that is ordinary input.
+    /// Scoring comes before learning, so an observation never vouches for itself.
+    fn step(&self, state: &mut Self::State, time_ms: i64, values: &[f64], out: &mut Scored);
+
+    /// Appends the state's bytes to `out`. Equal states give equal bytes.
+    fn encode(&self, state: &Self::State, out: &mut Vec<u8>);
+
+    /// Reads back what [`Detector::encode`] wrote; the state behaves bit for bit as the one written.
+    fn decode(&self, bytes: &[u8]) -> Result<Self::State, StateError>;
+
+    /// Heap and inline bytes that the state occupies.
+    fn state_bytes(&self, state: &Self::State) -> usize;
+}

@@ -1,0 +1,11 @@
+//! All of Kizashi that is pure: mapping bytes to observations, detectors, calibration and budget,
+//! episodes, and the engine that runs them for one shard.
+//!
+//! Nothing here does I/O, reads a clock, spawns, or draws a random number that is not seeded, and all
+//! mathematics beyond the four operations and the square root goes through `libm`, so that a score has
+//! the same bits on every processor: score = f(parameters, state, observation).
+
+pub mod alert;
+pub mod detector;
+pub mod observation;
+pub mod position;
