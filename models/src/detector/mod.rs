@@ -1,5 +1,9 @@
 //! The seam between the engine and what scores: a [`Detector`] over plain state and an observation.
 
+mod default;
+
+pub use default::{DefaultDetector, DefaultState};
+
 /// What a detector says of one observation. Buffers are reused from call to call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scored {
