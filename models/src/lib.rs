@@ -6,6 +6,9 @@
 //! the same bits on every processor: score = f(parameters, state, observation).
 
 pub mod alert;
+pub mod codec;
+pub mod decode;
 pub mod detector;
+pub mod engine;
 pub mod observation;
 pub mod position;

@@ -1,4 +1,14 @@
-//! Observations: decoded records of a series.
+//! Observations: decoded records of a series, and the compact form in which the route worker puts
+//! them on the internal stream (docs/FORMATS.md, "Routed observation").
+
+use crate::codec::{CodecError, Reader, put_bytes, put_f64, put_i64, put_varint};
+use crate::position::{Position, Source};
+
+/// Longest key of a series, in bytes.
+pub const SERIES_BYTES_MAX: usize = 1024;
+
+/// Most fields of a vector.
+pub const FIELDS_MAX: usize = 256;
 
 /// The values of one observation.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,4 +28,109 @@ pub struct Observation {
     pub time_ms: Option<i64>,
     /// What was observed.
     pub values: Values,
+}
+
+/// An observation on its way from the stream it was put on to the shard of its series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routed {
+    /// Where it was put first.
+    pub source: Source,
+    /// When it arrived there, Unix milliseconds.
+    pub arrival_ms: i64,
+    /// What the record said.
+    pub observation: Observation,
+}
+
+/// Version of the routed form, its first byte.
+const ROUTED_VERSION: u8 = 1;
+
+const HAS_TIME: u8 = 1;
+const NAMED: u8 = 2;
+
+/// Appends the routed form of an observation to `out`.
+pub fn encode_routed(source: &Source, arrival_ms: i64, observation: &Observation, out: &mut Vec<u8>) {
+    let named = matches!(observation.values, Values::Named(_));
+    out.push(ROUTED_VERSION);
+    out.push(u8::from(observation.time_ms.is_some()) * HAS_TIME + u8::from(named) * NAMED);
+    encode_source(source, out);
+    put_i64(out, arrival_ms);
+    if let Some(time_ms) = observation.time_ms {
+        put_i64(out, time_ms);
+    }
+    put_bytes(out, observation.series.as_bytes());
+    match &observation.values {
+        Values::One(value) => put_f64(out, *value),
+        Values::Named(fields) => {
+            put_varint(out, fields.len() as u64);
+            for (name, value) in fields {
+                put_bytes(out, name.as_bytes());
+                put_f64(out, *value);
+            }
+        }
+    }
+}
+
+/// Reads back what [`encode_routed`] wrote.
+///
+/// # Errors
+/// Where the bytes are of another version, cut short, or not of this form.
+pub fn decode_routed(bytes: &[u8]) -> Result<Routed, CodecError> {
+    let mut reader = Reader::new(bytes);
+    if reader.u8()? != ROUTED_VERSION {
+        return Err(CodecError("a routed observation of another version"));
+    }
+    let flags = reader.u8()?;
+    if flags & !(HAS_TIME | NAMED) != 0 {
+        return Err(CodecError("a routed observation with unknown flags"));
+    }
+    let source = decode_source(&mut reader)?;
+    let arrival_ms = reader.i64()?;
+    let time_ms = if flags & HAS_TIME != 0 { Some(reader.i64()?) } else { None };
+    let series = reader.text()?;
+    if series.len() > SERIES_BYTES_MAX {
+        return Err(CodecError("a series key of more than 1,024 bytes"));
+    }
+    let series = series.into();
+    let values = if flags & NAMED == 0 {
+        Values::One(reader.f64()?)
+    } else {
+        let count = reader.length(9)?;
+        if count > FIELDS_MAX {
+            return Err(CodecError("more than 256 fields"));
+        }
+        let mut fields: Vec<(Box<str>, f64)> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let name = reader.text()?;
+            if fields.last().is_some_and(|(last, _)| **last >= *name) {
+                return Err(CodecError("fields that are not sorted by name"));
+            }
+            fields.push((name.into(), reader.f64()?));
+        }
+        Values::Named(fields)
+    };
+    reader.end()?;
+    Ok(Routed { source, arrival_ms, observation: Observation { series, time_ms, values } })
+}
+
+pub(crate) fn encode_source(source: &Source, out: &mut Vec<u8>) {
+    put_bytes(out, source.stream.as_bytes());
+    put_bytes(out, source.shard.as_bytes());
+    encode_position(&source.position, out);
+}
+
+pub(crate) fn decode_source(reader: &mut Reader<'_>) -> Result<Source, CodecError> {
+    Ok(Source {
+        stream: reader.text()?.into(),
+        shard: reader.text()?.into(),
+        position: decode_position(reader)?,
+    })
+}
+
+pub(crate) fn encode_position(position: &Position, out: &mut Vec<u8>) {
+    out.extend_from_slice(&position.sequence);
+    out.extend_from_slice(&position.index.to_be_bytes());
+}
+
+pub(crate) fn decode_position(reader: &mut Reader<'_>) -> Result<Position, CodecError> {
+    Ok(Position { sequence: reader.array()?, index: u32::from_be_bytes(reader.array()?) })
 }

@@ -1,0 +1,85 @@
+//! What an operator can set of the engine.
+
+use serde::{Deserialize, Serialize};
+
+/// What an operator can set of the engine; every key has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Budget of false alerts a series and week, 0.001 to 1,000.
+    pub false_alerts_per_week: f64,
+    /// Most series a shard holds; a new one beyond it is refused, 1 to 10,000,000.
+    pub series_max: u32,
+    /// Whether a series that used to report and stopped is an alert.
+    pub silence: bool,
+    /// How many times its longest usual pause a series may pause before it counts as silent, 2 to 1,000.
+    pub silence_factor: f64,
+    /// How far an observation's own time may lie ahead of its arrival, in seconds, 0 to 31,536,000.
+    pub ahead_max_s: u32,
+    /// After how many days without an observation a series is forgotten, 1 to 3,650.
+    pub forget_after_days: u32,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            false_alerts_per_week: 0.1,
+            series_max: 250_000,
+            silence: true,
+            silence_factor: 5.0,
+            ahead_max_s: 600,
+            forget_after_days: 30,
+        }
+    }
+}
+
+/// A key of the configuration with a value that can't be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{key}: {value} is not allowed; it is {allowed}")]
+pub struct ConfigError {
+    /// The key.
+    pub key: &'static str,
+    /// What it held.
+    pub value: f64,
+    /// What may stand there.
+    pub allowed: &'static str,
+}
+
+impl EngineConfig {
+    /// Checks every key against its range.
+    ///
+    /// # Errors
+    /// Names the first key out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let keys = [
+            ("false_alerts_per_week", self.false_alerts_per_week, 0.001, 1000.0, "0.001 to 1,000"),
+            ("series_max", f64::from(self.series_max), 1.0, 1e7, "1 to 10,000,000"),
+            ("silence_factor", self.silence_factor, 2.0, 1000.0, "2 to 1,000"),
+            ("ahead_max_s", f64::from(self.ahead_max_s), 0.0, 31_536_000.0, "0 to 31,536,000"),
+            ("forget_after_days", f64::from(self.forget_after_days), 1.0, 3650.0, "1 to 3,650"),
+        ];
+        for (key, value, least, most, allowed) in keys {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError { key, value, allowed });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_allowed() {
+        assert_eq!(EngineConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn an_error_names_the_key_and_what_is_allowed() {
+        let config = EngineConfig { false_alerts_per_week: f64::NAN, ..EngineConfig::default() };
+        let error = config.validate().unwrap_err();
+        assert_eq!(error.to_string(), "false_alerts_per_week: NaN is not allowed; it is 0.001 to 1,000");
+    }
+}
