@@ -134,3 +134,55 @@ pub(crate) fn encode_position(position: &Position, out: &mut Vec<u8>) {
 pub(crate) fn decode_position(reader: &mut Reader<'_>) -> Result<Position, CodecError> {
     Ok(Position { sequence: reader.array()?, index: u32::from_be_bytes(reader.array()?) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values() -> impl Strategy<Value = Values> {
+        let named = proptest::collection::btree_map(".{0,8}", any::<f64>(), 0..6);
+        prop_oneof![
+            any::<f64>().prop_map(Values::One),
+            named.prop_map(|fields| Values::Named(fields.into_iter().map(|(k, v)| (k.into(), v)).collect())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_observation_comes_back_from_its_routed_form(
+            series in ".{0,40}", time_ms: Option<i64>, arrival_ms: i64, values in values(),
+            sequence: [u8; 24], index: u32,
+        ) {
+            let position = Position { sequence, index };
+            let source = Source { stream: "events".into(), shard: "shardId-000000000000".into(), position };
+            let observation = Observation { series: series.into(), time_ms, values };
+            let mut bytes = Vec::new();
+            encode_routed(&source, arrival_ms, &observation, &mut bytes);
+            let routed = decode_routed(&bytes).unwrap();
+            prop_assert_eq!(&routed.source, &source);
+            let mut again = Vec::new();
+            encode_routed(&routed.source, routed.arrival_ms, &routed.observation, &mut again);
+            prop_assert_eq!(&again, &bytes);
+            for length in 0..bytes.len() {
+                prop_assert!(decode_routed(&bytes[..length]).is_err());
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_not_panicked_on(mut bytes: Vec<u8>, flags in 0u8..4) {
+            let _ = decode_routed(&bytes);
+            bytes.splice(0..0, [ROUTED_VERSION, flags]);
+            let _ = decode_routed(&bytes);
+        }
+    }
+
+    #[test]
+    fn fields_out_of_order_are_refused() {
+        let source = Source { stream: "s".into(), shard: "0".into(), position: Position::default() };
+        let values = Values::Named(vec![("b".into(), 1.0), ("a".into(), 2.0)]);
+        let mut bytes = Vec::new();
+        encode_routed(&source, 0, &Observation { series: "x".into(), time_ms: None, values }, &mut bytes);
+        assert_eq!(decode_routed(&bytes), Err(CodecError("fields that are not sorted by name")));
+    }
+}
