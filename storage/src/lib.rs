@@ -1,1 +1,6 @@
-//! See docs/ARCHITECTURE.md.
+//! What the workers keep of a shard: its commit log, the pieces of its state, and the history that
+//! queries show.
+
+pub mod codec;
+pub mod commit;
+pub mod history;
