@@ -1,0 +1,345 @@
+//! The write path: batches are queued into blocks, and a writer thread makes them durable one after the
+//! other, each with one write and one sync.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::block::{Block, BlockBuilder};
+use crate::cache::Cache;
+use crate::segment::{self, Segment, SegmentHeader};
+use crate::ticket::{Outcome, Ticket};
+use crate::wait::Waiters;
+use crate::{EntryParts, File, FileSystem, LogError, LogOptions};
+
+/// What the handles of a log and its writer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub fs: Arc<dyn FileSystem>,
+    pub dir: PathBuf,
+    pub options: LogOptions,
+    pub queue: Mutex<Queue>,
+    /// Tells the writer that there is work, or that the log closes.
+    pub work: Condvar,
+    /// Oldest first. Empty until the first entry is durable.
+    pub segments: RwLock<VecDeque<Arc<Segment>>>,
+    /// One past the last durable entry.
+    pub durable_index: AtomicU64,
+    pub cache: Mutex<Cache>,
+    pub waiters: Mutex<Waiters>,
+    /// The writer has ended: nothing will become durable any more.
+    pub ended: AtomicBool,
+}
+
+/// What waits to be written.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub next_index: u64,
+    pub time_ms_last: i64,
+    blocks: VecDeque<QueuedBlock>,
+    /// Bytes of the queued blocks and of the one that is being written.
+    pending_bytes: usize,
+    /// Bytes of the last segment with all that is queued for it; `None` if there is no segment yet.
+    segment_bytes: Option<u64>,
+    poisoned: Option<Arc<str>>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct QueuedBlock {
+    builder: BlockBuilder,
+    /// The block begins a new segment, with this carry.
+    carry: Option<Vec<u8>>,
+    outcome: Arc<Outcome>,
+}
+
+impl Queue {
+    pub fn new(next_index: u64, time_ms_last: i64, segment_bytes: Option<u64>) -> Queue {
+        Queue {
+            next_index,
+            time_ms_last,
+            blocks: VecDeque::new(),
+            pending_bytes: 0,
+            segment_bytes,
+            poisoned: None,
+            closed: false,
+        }
+    }
+
+    pub fn poisoned(&self) -> Option<LogError> {
+        self.poisoned.clone().map(|reason| LogError::Poisoned { reason })
+    }
+
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Queues a batch: all its entries go into one block.
+    pub fn push<E: EntryParts>(
+        &mut self,
+        options: &LogOptions,
+        time_ms: i64,
+        entries: impl IntoIterator<Item = E>,
+        carry: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(u64, Ticket), LogError> {
+        if let Some(error) = self.poisoned() {
+            return Err(error);
+        }
+        if self.closed {
+            return Err(LogError::Closed);
+        }
+        let first_index = self.next_index;
+        let time_ms = time_ms.max(self.time_ms_last);
+        let new_segment = self.segment_bytes.is_none_or(|bytes| bytes >= options.segment_bytes);
+        let joins =
+            !new_segment && self.blocks.back().is_some_and(|last| last.builder.bytes() < options.block_bytes);
+        if !joins {
+            let builder = BlockBuilder::new(first_index, time_ms);
+            self.blocks.push_back(QueuedBlock { builder, carry: None, outcome: Arc::default() });
+        }
+
+        let pending_bytes = self.pending_bytes;
+        let block = self.blocks.back_mut().expect("one was queued above");
+        let (count_before, bytes_before) =
+            if joins { (block.builder.count(), block.builder.bytes()) } else { (0, 0) };
+        let mut pushed = Ok(());
+        for entry in entries {
+            pushed = check_size(options, pending_bytes, block.builder.bytes() - bytes_before, &entry);
+            if pushed.is_err() {
+                break;
+            }
+            block.builder.push(time_ms, &entry);
+        }
+        let count = block.builder.count() - count_before;
+        if pushed.is_ok() && count == 0 {
+            pushed = Err(LogError::EmptyBatch);
+        }
+        if let Err(error) = pushed {
+            block.builder.truncate(count_before);
+            if !joins {
+                self.blocks.pop_back();
+            }
+            return Err(error);
+        }
+
+        let batch_bytes = block.builder.bytes() - bytes_before;
+        if new_segment {
+            let carry = carry();
+            self.segment_bytes = Some((segment::HEADER_BYTES + carry.len()) as u64);
+            block.carry = Some(carry);
+        }
+        let ticket = block.outcome.ticket();
+        self.pending_bytes += batch_bytes;
+        self.segment_bytes = self.segment_bytes.map(|bytes| bytes + batch_bytes as u64);
+        self.next_index += count as u64;
+        self.time_ms_last = time_ms;
+        Ok((first_index, ticket))
+    }
+}
+
+/// Whether an entry fits, where `batch_bytes` of its batch and `pending_bytes` before it are queued.
+fn check_size(
+    options: &LogOptions,
+    pending_bytes: usize,
+    batch_bytes: usize,
+    entry: &impl EntryParts,
+) -> Result<(), LogError> {
+    let entry_bytes = entry.entry_bytes();
+    if entry_bytes > options.entry_bytes_max {
+        let bytes_max = options.entry_bytes_max;
+        return Err(LogError::TooLarge { what: "an entry", bytes: entry_bytes, bytes_max });
+    }
+    let bytes = batch_bytes + entry_bytes;
+    let bytes_max = options.pending_bytes_max;
+    if bytes > bytes_max {
+        return Err(LogError::TooLarge { what: "a batch", bytes, bytes_max });
+    }
+    if pending_bytes + bytes > bytes_max {
+        return Err(LogError::Busy { pending_bytes, pending_bytes_max: bytes_max });
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Why nothing will become durable any more, if so.
+    pub fn ended(&self) -> Option<LogError> {
+        let ended = self.ended.load(Ordering::Acquire);
+        ended.then(|| self.queue.lock().poisoned().unwrap_or(LogError::Closed))
+    }
+
+    fn announce(&self, durable_index: u64) {
+        let wakers = {
+            let mut waiters = self.waiters.lock();
+            self.durable_index.store(durable_index, Ordering::Release);
+            waiters.take_ready(durable_index)
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    fn end(&self) {
+        let wakers = {
+            let mut waiters = self.waiters.lock();
+            self.ended.store(true, Ordering::Release);
+            waiters.take_all()
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+}
+
+/// A step of the writer that failed.
+struct Failure {
+    error: LogError,
+    /// It is unknown what is on the disk.
+    poisons: bool,
+}
+
+/// The thread that writes.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    active: Option<Active>,
+}
+
+/// The segment that is written to.
+struct Active {
+    segment: Arc<Segment>,
+    file: Box<dyn File>,
+    /// The `crc` of the last header in it.
+    chain: u32,
+}
+
+impl Writer {
+    /// `active` is the last segment's file and the `crc` of the last header in it.
+    pub fn new(shared: Arc<Shared>, active: Option<(Box<dyn File>, u32)>) -> Writer {
+        let active = active.map(|(file, chain)| {
+            let segment = shared.segments.read().back().cloned().expect("its file is open");
+            Active { segment, file, chain }
+        });
+        Writer { shared, active }
+    }
+
+    /// Writes until the log is closed and nothing is queued, or until it is poisoned.
+    pub fn run(mut self) {
+        while let Some((block, bytes)) = self.next() {
+            let outcome = block.outcome.clone();
+            match self.commit(block) {
+                Ok(()) => {
+                    self.shared.queue.lock().pending_bytes -= bytes;
+                    outcome.resolve(Ok(()));
+                }
+                Err(failure) => {
+                    let poisoned = failure.poisons;
+                    self.fail(outcome, failure);
+                    if poisoned {
+                        break;
+                    }
+                }
+            }
+        }
+        self.shared.end();
+    }
+
+    /// The next block, once there is one.
+    fn next(&self) -> Option<(QueuedBlock, usize)> {
+        let mut queue = self.shared.queue.lock();
+        loop {
+            if let Some(block) = queue.blocks.pop_front() {
+                let bytes = block.builder.bytes();
+                return Some((block, bytes));
+            }
+            if queue.closed {
+                return None;
+            }
+            self.shared.work.wait(&mut queue);
+        }
+    }
+
+    /// Makes a block durable and lets readers see it.
+    fn commit(&mut self, queued: QueuedBlock) -> Result<(), Failure> {
+        if let Some(carry) = queued.carry {
+            self.active = Some(self.begin_segment(&queued.builder, &carry)?);
+        }
+        let active = self.active.as_mut().expect("the first block of a log begins a segment");
+        let block = queued.builder.finish(active.chain);
+        active.append(&block)?;
+        active.segment.grow(&block.header);
+        active.chain = block.header.crc;
+        let durable_index = block.header.next_index();
+        {
+            let mut segments = self.shared.segments.write();
+            if segments.back().is_none_or(|last| !Arc::ptr_eq(last, &active.segment)) {
+                segments.push_back(active.segment.clone());
+            }
+        }
+        self.shared.cache.lock().push_tail(block);
+        self.shared.announce(durable_index);
+        Ok(())
+    }
+
+    /// Creates the segment that begins with a block and makes its header and its name durable.
+    fn begin_segment(&self, first: &BlockBuilder, carry: &[u8]) -> Result<Active, Failure> {
+        let fs = &self.shared.fs;
+        let mut header = SegmentHeader {
+            carry_bytes: 0,
+            first_index: first.first_index(),
+            time_ms: first.time_ms(),
+            previous: self.active.as_ref().map(|active| active.segment.header.first_index),
+            chain: self.active.as_ref().map_or(0, |active| active.chain),
+            carry_crc: 0,
+            crc: 0,
+        };
+        let bytes = header.encode(carry);
+        let path = self.shared.dir.join(segment::file_name(header.first_index));
+        // A file left behind by a failure here is harmless: no entry goes elsewhere before a segment of
+        // this very name has been begun, and `create` empties it.
+        let recoverable = |error| Failure { error: LogError::io("write", &path, error), poisons: false };
+        let file = fs.create(&path).map_err(recoverable)?;
+        file.write_all_at(&bytes, 0).map_err(recoverable)?;
+        let poisons = |error| Failure { error: LogError::io("sync", &path, error), poisons: true };
+        file.sync_data().map_err(poisons)?;
+        fs.sync_dir(&self.shared.dir).map_err(poisons)?;
+        let chain = header.crc;
+        Ok(Active { segment: Arc::new(Segment::indexed(path, header)), file, chain })
+    }
+
+    /// Fails a block and all that is queued behind it: their indexes follow the failed ones, and indexes
+    /// have no gap. The next append is given the failed block's first index.
+    fn fail(&mut self, outcome: Arc<Outcome>, failure: Failure) {
+        let blocks = {
+            let mut queue = self.shared.queue.lock();
+            queue.next_index = self.shared.durable_index.load(Ordering::Acquire);
+            queue.pending_bytes = 0;
+            queue.segment_bytes = self.active.as_ref().map(|active| active.segment.length());
+            if failure.poisons {
+                queue.poisoned = Some(failure.error.to_string().into());
+            }
+            std::mem::take(&mut queue.blocks)
+        };
+        outcome.resolve(Err(failure.error.clone()));
+        for block in blocks {
+            block.outcome.resolve(Err(failure.error.clone()));
+        }
+    }
+}
+
+impl Active {
+    fn append(&self, block: &Block) -> Result<(), Failure> {
+        let path = &self.segment.path;
+        let offset = self.segment.length();
+        if let Err(error) = self.file.write_all_at(block.as_bytes(), offset) {
+            let error = LogError::io("write", path, error);
+            // Synced as well: were the cut lost with the power, leftovers could stand behind later blocks.
+            let cut = self.file.truncate(offset).and_then(|()| self.file.sync_data());
+            return Err(Failure { error, poisons: cut.is_err() });
+        }
+        self.file
+            .sync_data()
+            .map_err(|error| Failure { error: LogError::io("sync", path, error), poisons: true })
+    }
+}

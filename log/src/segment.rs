@@ -1,0 +1,299 @@
+//! A segment: one file of a log. A header with the owner's carry, then blocks. See docs/FORMATS.md.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::block::{self, Block, BlockHeader};
+use crate::{File, FileSystem, LogError};
+
+/// Bytes of a segment's header before the carry.
+pub(crate) const HEADER_BYTES: usize = 52;
+const MAGIC: [u8; 8] = *b"KZSHILOG";
+/// The format version that this build reads and writes.
+pub(crate) const VERSION: u32 = 1;
+const SUFFIX: &str = ".segment";
+
+/// How far apart, at least, the marks of the sparse index stand.
+pub(crate) const MARK_BYTES: u64 = 128 * 1024;
+
+/// What stands at the start of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub carry_bytes: u32,
+    pub first_index: u64,
+    /// Time of the segment's first entry.
+    pub time_ms: i64,
+    /// First index of the segment before, if there was one.
+    pub previous: Option<u64>,
+    /// The `crc` of the previous segment's last block; 0 in the first segment.
+    pub chain: u32,
+    pub carry_crc: u32,
+    pub crc: u32,
+}
+
+impl SegmentHeader {
+    /// The header and its carry as they stand in the file; fills in the checksums.
+    pub fn encode(&mut self, carry: &[u8]) -> Vec<u8> {
+        self.carry_bytes = u32::try_from(carry.len()).expect("a carry is far below 4 GiB");
+        self.carry_crc = crc32c::crc32c(carry);
+        let mut out = Vec::with_capacity(HEADER_BYTES + carry.len());
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.carry_bytes.to_le_bytes());
+        out.extend_from_slice(&self.first_index.to_le_bytes());
+        out.extend_from_slice(&self.time_ms.to_le_bytes());
+        out.extend_from_slice(&self.previous.unwrap_or(u64::MAX).to_le_bytes());
+        out.extend_from_slice(&self.chain.to_le_bytes());
+        out.extend_from_slice(&self.carry_crc.to_le_bytes());
+        self.crc = crc32c::crc32c(&out);
+        out.extend_from_slice(&self.crc.to_le_bytes());
+        debug_assert_eq!(out.len(), HEADER_BYTES);
+        out.extend_from_slice(carry);
+        out
+    }
+
+    /// The header at the start of a file, without its carry.
+    pub fn decode(path: &Path, bytes: &[u8]) -> Result<SegmentHeader, LogError> {
+        let Some(bytes) = bytes.get(..HEADER_BYTES) else {
+            return Err(LogError::corrupt(path, 0, "the header of the segment is cut"));
+        };
+        let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        if bytes[..8] != MAGIC {
+            return Err(LogError::corrupt(path, 0, "not a segment of a log"));
+        }
+        if crc32c::crc32c(&bytes[..48]) != u32_at(48) {
+            return Err(LogError::corrupt(path, 0, "the header of the segment does not verify"));
+        }
+        if u32_at(8) != VERSION {
+            return Err(LogError::UnknownVersion { path: path.into(), found: u32_at(8), supported: VERSION });
+        }
+        Ok(SegmentHeader {
+            carry_bytes: u32_at(12),
+            first_index: u64_at(16),
+            time_ms: u64_at(24) as i64,
+            previous: Some(u64_at(32)).filter(|previous| *previous != u64::MAX),
+            chain: u32_at(40),
+            carry_crc: u32_at(44),
+            crc: u32_at(48),
+        })
+    }
+
+    /// Reads the header of a file.
+    pub fn read(path: &Path, file: &dyn File) -> Result<SegmentHeader, LogError> {
+        let mut bytes = [0; HEADER_BYTES];
+        let length = file.length().map_err(|error| LogError::io("read", path, error))?;
+        let filled = length.min(HEADER_BYTES as u64) as usize;
+        file.read_exact_at(&mut bytes[..filled], 0).map_err(|error| LogError::io("read", path, error))?;
+        SegmentHeader::decode(path, &bytes[..filled])
+    }
+
+    /// Reads the owner's carry that follows the header.
+    pub fn read_carry(&self, path: &Path, file: &dyn File) -> Result<Vec<u8>, LogError> {
+        let length = file.length().map_err(|error| LogError::io("read", path, error))?;
+        if length < self.blocks_offset() {
+            return Err(LogError::corrupt(path, 0, "the carry of the segment is cut"));
+        }
+        let mut carry = vec![0; self.carry_bytes as usize];
+        file.read_exact_at(&mut carry, HEADER_BYTES as u64)
+            .map_err(|error| LogError::io("read", path, error))?;
+        if crc32c::crc32c(&carry) != self.carry_crc {
+            return Err(LogError::corrupt(path, 0, "the carry of the segment does not verify"));
+        }
+        Ok(carry)
+    }
+
+    /// Where the first block begins.
+    pub fn blocks_offset(&self) -> u64 {
+        HEADER_BYTES as u64 + u64::from(self.carry_bytes)
+    }
+}
+
+/// The name of the segment that begins with an index: names sort as indexes do.
+pub(crate) fn file_name(first_index: u64) -> String {
+    format!("{first_index:020}{SUFFIX}")
+}
+
+/// The first index in a segment's name; `None` if the file is no segment.
+pub(crate) fn parse_file_name(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}
+
+/// An entry of the sparse index: where in the file a block begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub first_index: u64,
+    pub time_ms: i64,
+    pub offset: u64,
+}
+
+/// A segment that may be read. Only its durable part is.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub path: PathBuf,
+    pub header: SegmentHeader,
+    /// Durable bytes of the file.
+    length: AtomicU64,
+    /// The sparse index. Kept by the writer for segments that it wrote, made on the first read of others.
+    marks: Mutex<Option<Vec<Mark>>>,
+}
+
+impl Segment {
+    /// A segment whose sparse index is made when it is first needed.
+    pub fn unindexed(path: PathBuf, header: SegmentHeader, length: u64) -> Segment {
+        Segment { path, header, length: AtomicU64::new(length), marks: Mutex::new(None) }
+    }
+
+    /// A segment whose blocks are all announced by [`Segment::grow`].
+    pub fn indexed(path: PathBuf, header: SegmentHeader) -> Segment {
+        let length = AtomicU64::new(header.blocks_offset());
+        Segment { path, header, length, marks: Mutex::new(Some(Vec::new())) }
+    }
+
+    pub fn length(&self) -> u64 {
+        self.length.load(Ordering::Acquire)
+    }
+
+    /// Takes in a block that is durable now.
+    pub fn grow(&self, header: &BlockHeader) {
+        let offset = self.length();
+        if let Some(marks) = &mut *self.marks.lock() {
+            push_mark(marks, header, offset);
+        }
+        self.length.store(offset + header.block_bytes(), Ordering::Release);
+    }
+
+    /// Reads and verifies the blocks from the one that holds `index` to the next mark: at least one.
+    /// `next_index` is the first index after this segment's durable part.
+    pub fn read(
+        &self,
+        fs: &dyn FileSystem,
+        index: u64,
+        next_index: u64,
+    ) -> Result<Vec<Arc<Block>>, LogError> {
+        let length = self.length();
+        let file = fs.open(&self.path).map_err(|error| LogError::io("open", &self.path, error))?;
+        let (start, end) = self.with_marks(&*file, length, next_index, |marks| {
+            let after = marks.partition_point(|mark| mark.first_index <= index);
+            let start = marks[..after].last().map(|mark| mark.offset);
+            (start, marks.get(after).map_or(length, |mark| mark.offset))
+        })?;
+        let start = start.ok_or_else(|| {
+            LogError::corrupt(&self.path, self.header.blocks_offset(), format!("entry {index} is missing"))
+        })?;
+        let mut bytes = vec![0; (end - start) as usize];
+        file.read_exact_at(&mut bytes, start).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => LogError::corrupt(&self.path, start, "the file is cut"),
+            _ => LogError::io("read", &self.path, error),
+        })?;
+        let bytes = Bytes::from(bytes);
+        let mut blocks = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let offset = start + at as u64;
+            let corrupt = |reason: String| LogError::corrupt(&self.path, offset, reason);
+            let header = BlockHeader::decode(&bytes[at..])
+                .ok_or_else(|| corrupt("the header of a block does not verify".to_owned()))?;
+            let block_end = at.saturating_add(header.block_bytes() as usize).min(bytes.len());
+            if header.next_index() > index {
+                blocks.push(Arc::new(Block::decode(bytes.slice(at..block_end)).map_err(corrupt)?));
+            }
+            at = block_end;
+        }
+        match blocks.first() {
+            Some(block) if block.header.first_index <= index => Ok(blocks),
+            _ => Err(LogError::corrupt(&self.path, start, format!("entry {index} is missing"))),
+        }
+    }
+
+    /// The index of the last marked block whose first entry is older than `time_ms`: the first entry at or
+    /// after that time does not stand before it. The segment's first index if there is none.
+    pub fn mark_before(&self, fs: &dyn FileSystem, time_ms: i64, next_index: u64) -> Result<u64, LogError> {
+        let file = fs.open(&self.path).map_err(|error| LogError::io("open", &self.path, error))?;
+        self.with_marks(&*file, self.length(), next_index, |marks| {
+            let after = marks.partition_point(|mark| mark.time_ms < time_ms);
+            marks[..after].last().map_or(self.header.first_index, |mark| mark.first_index)
+        })
+    }
+
+    fn with_marks<T>(
+        &self,
+        file: &dyn File,
+        length: u64,
+        next_index: u64,
+        look_up: impl FnOnce(&[Mark]) -> T,
+    ) -> Result<T, LogError> {
+        let mut marks = self.marks.lock();
+        if marks.is_none() {
+            *marks = Some(self.scan_marks(file, length, next_index)?);
+        }
+        Ok(look_up(marks.as_deref().expect("made above")))
+    }
+
+    /// Makes the sparse index from the headers of all blocks. Payloads are verified when they are read.
+    fn scan_marks(&self, file: &dyn File, length: u64, next_index: u64) -> Result<Vec<Mark>, LogError> {
+        let mut headers = HeaderScan::new(file, &self.path, length);
+        let mut marks = Vec::new();
+        let (mut offset, mut index, mut chain) =
+            (self.header.blocks_offset(), self.header.first_index, self.header.crc);
+        while offset < length {
+            let corrupt = |reason: &str| LogError::corrupt(&self.path, offset, reason);
+            let header =
+                headers.at(offset)?.ok_or_else(|| corrupt("the header of a block does not verify"))?;
+            if header.first_index != index || header.chain != chain {
+                return Err(corrupt("a block does not follow the one before"));
+            }
+            push_mark(&mut marks, &header, offset);
+            (offset, index, chain) = (offset + header.block_bytes(), header.next_index(), header.crc);
+        }
+        if offset != length || index != next_index {
+            let reason =
+                format!("the segment ends at entry {index}, but the next one begins at {next_index}");
+            return Err(LogError::corrupt(&self.path, length, reason));
+        }
+        Ok(marks)
+    }
+}
+
+fn push_mark(marks: &mut Vec<Mark>, header: &BlockHeader, offset: u64) {
+    if marks.last().is_none_or(|mark| offset >= mark.offset + MARK_BYTES) {
+        marks.push(Mark { first_index: header.first_index, time_ms: header.time_ms, offset });
+    }
+}
+
+/// Reads the headers of blocks, many small blocks with one read, and skips what lies between large ones.
+struct HeaderScan<'a> {
+    file: &'a dyn File,
+    path: &'a Path,
+    length: u64,
+    window: Vec<u8>,
+    window_offset: u64,
+}
+
+impl<'a> HeaderScan<'a> {
+    const WINDOW_BYTES: u64 = 16 * 1024;
+
+    fn new(file: &'a dyn File, path: &'a Path, length: u64) -> HeaderScan<'a> {
+        HeaderScan { file, path, length, window: Vec::new(), window_offset: 0 }
+    }
+
+    fn at(&mut self, offset: u64) -> Result<Option<BlockHeader>, LogError> {
+        let window_end = self.window_offset + self.window.len() as u64;
+        if offset < self.window_offset || offset + block::HEADER_BYTES as u64 > window_end {
+            let bytes = (self.length - offset).min(Self::WINDOW_BYTES) as usize;
+            self.window.resize(bytes, 0);
+            self.window_offset = offset;
+            self.file
+                .read_exact_at(&mut self.window, offset)
+                .map_err(|error| LogError::io("read", self.path, error))?;
+        }
+        Ok(BlockHeader::decode(&self.window[(offset - self.window_offset) as usize..]))
+    }
+}
