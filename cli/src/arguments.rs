@@ -1,0 +1,301 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Anomaly detection for event streams: watches, learns, and alerts within a second.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kizashi",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service: streams, workers, API and dashboard, in one process
+    Serve(Serve),
+    /// Put JSON lines from standard input (or a file) on a stream
+    Put(Put),
+    /// Put the rows of a CSV, Parquet or JSON-lines file on a stream, in the rhythm of their times
+    Replay(Replay),
+    /// Put this host's CPU, memory, disk, network and load on a stream, each second
+    Agent(Agent),
+    /// Print alerts, newest first, or as they happen
+    Alerts(Alerts),
+    /// Look at records that could not be decoded, or try them again
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Score files with the very code of the service
+    Backtest(Backtest),
+    /// Check a stopped service's data: every record, every score, every alert
+    Audit(Audit),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where a client command finds the service.
+#[derive(Args, Debug)]
+pub struct Server {
+    /// The service's gRPC address
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        env = "KIZASHI_SERVER",
+        default_value = "http://127.0.0.1:8750"
+    )]
+    pub url: String,
+}
+
+/// `kizashi serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Folder that holds everything durable; made if absent [default: kizashi-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address of gRPC, gRPC-Web, the dashboard and /metrics [default: 127.0.0.1:8750]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Address of the Kinesis endpoint [default: 127.0.0.1:4567]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub kinesis: Option<SocketAddr>,
+    /// Configuration file [default: kizashi.toml here, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `kizashi put`.
+#[derive(Args, Debug)]
+pub struct Put {
+    /// JSON lines, one record each; standard input where absent
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The stream
+    #[arg(long, default_value = "events")]
+    pub stream: String,
+    /// Partition key of every record; where absent, the service spreads them
+    #[arg(long, value_name = "KEY")]
+    pub partition_key: Option<String>,
+    /// Print each record's shard and sequence number
+    #[arg(long, short)]
+    pub verbose: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: Server,
+}
+
+/// `kizashi replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The file: .csv, .parquet or .jsonl
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Column of the time [default: the first that parses as time]
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Columns of the values [default: all numeric columns]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub values: Vec<String>,
+    /// Columns to leave out, such as labels
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// Column of the series' key [default: one series, named after the file]
+    #[arg(long, value_name = "COLUMN")]
+    pub series: Option<String>,
+    /// Times as fast as the rows' own times; `max` does not wait. Rows are put with the times of the
+    /// file, moved so that the first is now, unless --original-times is given
+    #[arg(long, value_name = "FACTOR", default_value = "max")]
+    pub speed: Speed,
+    /// Put the file's own times, not moved to the present
+    #[arg(long)]
+    pub original_times: bool,
+    /// The stream
+    #[arg(long, default_value = "events")]
+    pub stream: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: Server,
+}
+
+/// How fast to replay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as the service takes it.
+    Max,
+    /// So many times the rhythm of the rows.
+    Times(f64),
+}
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        match text.trim_end_matches('x').parse::<f64>() {
+            Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Times(factor)),
+            _ => Err("a number above 0, such as 1 or 60, or `max`".into()),
+        }
+    }
+}
+
+/// `kizashi agent`.
+#[derive(Args, Debug)]
+pub struct Agent {
+    /// First part of each series' key [default: this host's name]
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Seconds between observations
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = interval)]
+    pub interval: f64,
+    /// The stream
+    #[arg(long, default_value = "events")]
+    pub stream: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: Server,
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.2..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.2 to 3600".into()),
+    }
+}
+
+/// `kizashi alerts`.
+#[derive(Args, Debug)]
+pub struct Alerts {
+    /// Go on and print alerts as they open, worsen and close
+    #[arg(long, short)]
+    pub watch: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Terms such as `series:web-*`, `severity>=warning`, `open:true`
+    #[arg(long, default_value = "", value_name = "TERMS")]
+    pub filter: String,
+    /// At most so many of the past
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub limit: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: Server,
+}
+
+/// `kizashi dead-letters`.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// Print what could not be decoded, newest first
+    List {
+        /// The stream
+        #[arg(long, default_value = "events")]
+        stream: String,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        server: Server,
+    },
+    /// Read the records again and put them through the mapping once more
+    Replay {
+        /// Ids, as `list` prints them; none stands for all of the stream
+        ids: Vec<String>,
+        /// The stream
+        #[arg(long, default_value = "events")]
+        stream: String,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        server: Server,
+    },
+}
+
+/// `kizashi backtest`.
+#[derive(Args, Debug)]
+pub struct Backtest {
+    /// CSV or Parquet files; each is a series of its own unless --series is given
+    #[arg(value_name = "FILE", required_unless_present = "nab")]
+    pub files: Vec<PathBuf>,
+    /// Column of the time [default: the first that parses as time]
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Columns of the values [default: all numeric columns]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub values: Vec<String>,
+    /// Columns to leave out, such as labels
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// Column of the series' key
+    #[arg(long, value_name = "COLUMN")]
+    pub series: Option<String>,
+    /// Folder for the scored files, one of the same name for each input
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Labelled events of the files, to score by event
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Run the Numenta Anomaly Benchmark in this folder, which holds data/ and labels/
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "labels"])]
+    pub nab: Option<PathBuf>,
+}
+
+/// `kizashi audit`.
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// The data folder of a service that is not running [default: kizashi-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Configuration file [default: kizashi.toml here, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `kizashi config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the configuration is good, and what it means
+    Check {
+        /// The file [default: kizashi.toml here, where there is one]
+        file: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_speed_is_a_factor_or_max() {
+        assert_eq!("60".parse(), Ok(Speed::Times(60.0)));
+        assert_eq!("1.5x".parse(), Ok(Speed::Times(1.5)));
+        assert_eq!("max".parse(), Ok(Speed::Max));
+        for bad in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(bad.parse::<Speed>().is_err(), "{bad}");
+        }
+    }
+}

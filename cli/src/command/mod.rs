@@ -1,0 +1,43 @@
+//! The commands, one a module.
+
+mod acknowledged;
+mod agent;
+mod alerts;
+mod dead_letters;
+mod put;
+
+use crate::{
+    arguments::{Arguments, Command, ConfigCommand},
+    config,
+    report::{self, Failure},
+};
+use clap::CommandFactory;
+use std::future::Future;
+
+/// Runs what was typed.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Put(arguments) => client(put::run(arguments)),
+        Command::Agent(arguments) => client(agent::run(arguments)),
+        Command::Alerts(arguments) => client(alerts::run(arguments)),
+        Command::DeadLetters(arguments) => client(dead_letters::run(arguments)),
+        Command::Serve(_) | Command::Replay(_) | Command::Backtest(_) | Command::Audit(_) => unreachable!(),
+        Command::Config(ConfigCommand::Check { file }) => {
+            let config = config::load(file.as_deref(), std::env::vars())?;
+            report::line(format_args!("the configuration is good: {config:#?}"))
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "kizashi", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Runs a client command, which needs one thread.
+fn client(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::run(format_args!("can't start: {error}")))?;
+    runtime.block_on(command)
+}
