@@ -229,7 +229,8 @@ impl<D: Detector> Engine<D> {
     ///
     /// A round begins with the first call after the end of the last. A piece stands at
     /// [`Engine::position`]: it may be written once the commit that reaches that position is durable. Its
-    /// key is opaque bytes.
+    /// key is the series' key as UTF-8, so that the series' points can be made durable before it; a piece
+    /// of something else has a key that is not UTF-8.
     pub fn take_pieces(
         &mut self,
         _budget_bytes: usize,
