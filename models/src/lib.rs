@@ -12,3 +12,4 @@ pub mod detector;
 pub mod engine;
 pub mod observation;
 pub mod position;
+pub mod time;

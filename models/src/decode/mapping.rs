@@ -1,30 +1,36 @@
 //! Where in a record's JSON the series, the time and the values stand.
 
-use super::{DecodeError, Decoded, Interaction, Item};
-use crate::observation::{Observation, Values};
+use crate::observation::FIELDS_MAX;
 use serde::{Deserialize, Serialize};
 
+/// Longest path or prefix of a mapping, in bytes.
+const PATH_BYTES_MAX: usize = 512;
+
 /// Where in a record's JSON things stand: names of fields, or paths with dots (`host.name`).
+///
+/// A record with a series is an observation, one with a user and an item an interaction, one with an item
+/// alone an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mapping {
-    /// Key of the series.
+    /// Key of the series, a text.
     pub series: String,
-    /// Time of the observation.
+    /// Time of the observation: RFC 3339, or seconds (below 1e11) or milliseconds since 1970. It may be missing.
     pub time: String,
-    /// Its one value.
+    /// Its one value, a number.
     pub value: String,
-    /// Its named values, an object.
+    /// Its named values, an object of numbers.
     pub values: String,
-    /// Instead of `value` and `values`: these fields are the named values.
+    /// Instead of `value` and `values`: these fields are the named values, each under its path. A record
+    /// needs at least one of them.
     pub fields: Vec<String>,
-    /// Put before every series key.
+    /// Put before every series key, to keep the series of streams apart.
     pub prefix: String,
     /// User of an interaction.
     pub user: String,
-    /// Item of an interaction.
+    /// Item of an interaction, or the item alone.
     pub item: String,
-    /// What happened in an interaction.
+    /// What happened in an interaction. It may be missing.
     pub event: String,
 }
 
@@ -54,66 +60,81 @@ pub struct MappingError {
     pub reason: String,
 }
 
-/// A mapping made ready to decode records.
-#[derive(Clone, Debug)]
-pub struct Decoder {
-    mapping: Mapping,
-}
-
-impl Decoder {
-    /// Checks a mapping.
+impl Mapping {
+    /// Checks every key.
     ///
     /// # Errors
-    /// Names the key that can't be.
-    pub fn new(mapping: &Mapping) -> Result<Self, MappingError> {
-        Ok(Self { mapping: mapping.clone() })
-    }
-
-    /// Decodes a record: one JSON object, or JSON lines, an object a line.
-    ///
-    /// `sink` is given the number of each line that is not blank, from 0, and what it says or why it
-    /// can't be decoded. A bad line stops nothing.
-    pub fn decode(&self, bytes: &[u8], sink: &mut dyn FnMut(u32, Result<Decoded, DecodeError>)) {
-        let mut start = 0;
-        for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
-            let range = start..start + line.len();
-            start += line.len() + 1;
-            if line.trim_ascii().is_empty() {
-                continue;
+    /// Names the first key that can't be.
+    pub fn validate(&self) -> Result<(), MappingError> {
+        let single = [
+            ("series", &self.series),
+            ("time", &self.time),
+            ("value", &self.value),
+            ("values", &self.values),
+            ("user", &self.user),
+            ("item", &self.item),
+            ("event", &self.event),
+        ];
+        for (key, path) in single.into_iter().chain(self.fields.iter().map(|path| ("fields", path))) {
+            check_path(key, path)?;
+        }
+        if self.fields.len() > FIELDS_MAX {
+            let reason = format!("{} fields; at most {FIELDS_MAX} are allowed", self.fields.len());
+            return Err(MappingError { key: "fields", reason });
+        }
+        for (at, path) in self.fields.iter().enumerate() {
+            if self.fields[..at].contains(path) {
+                return Err(MappingError { key: "fields", reason: format!("`{path}` stands there twice") });
             }
-            let result = self.line(line).map_err(|reason| DecodeError { reason, line: range });
-            sink(index as u32, result);
         }
+        if self.prefix.len() > PATH_BYTES_MAX {
+            let reason = format!("{} bytes; at most {PATH_BYTES_MAX} are allowed", self.prefix.len());
+            return Err(MappingError { key: "prefix", reason });
+        }
+        Ok(())
+    }
+}
+
+fn check_path(key: &'static str, path: &str) -> Result<(), MappingError> {
+    let reason = if path.len() > PATH_BYTES_MAX {
+        format!("{} bytes; at most {PATH_BYTES_MAX} are allowed", path.len())
+    } else if path.split('.').any(str::is_empty) {
+        format!("`{path}` is not a path; it is names of fields with dots between them, such as `host.name`")
+    } else {
+        return Ok(());
+    };
+    Err(MappingError { key, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_allowed_and_what_an_empty_table_gives() {
+        assert_eq!(Mapping::default().validate(), Ok(()));
+        assert_eq!(serde_json::from_str::<Mapping>("{}").unwrap(), Mapping::default());
     }
 
-    fn line(&self, line: &[u8]) -> Result<Decoded, String> {
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(line).map_err(|e| e.to_string())?;
-        let text = |key: &str| object.get(key).and_then(|v| v.as_str()).map(Box::<str>::from);
-        let time_ms = object
-            .get(&self.mapping.time)
-            .and_then(|v| v.as_f64())
-            .map(|t| if t < 1e11 { (t * 1000.0) as i64 } else { t as i64 });
-        if let Some(series) = text(&self.mapping.series) {
-            let values = if let Some(value) = object.get(&self.mapping.value).and_then(|v| v.as_f64()) {
-                Values::One(value)
-            } else if let Some(values) = object.get(&self.mapping.values).and_then(|v| v.as_object()) {
-                let named = values.iter().map(|(k, v)| (k.as_str().into(), v.as_f64().unwrap_or(f64::NAN)));
-                Values::Named(named.collect())
-            } else {
-                return Err(format!("no `{}`: a number is needed", self.mapping.value));
-            };
-            return Ok(Decoded::Observation(Observation { series, time_ms, values }));
-        }
-        match (text(&self.mapping.user), text(&self.mapping.item)) {
-            (Some(user), Some(item)) => Ok(Decoded::Interaction(Interaction {
-                user,
-                item,
-                event: text(&self.mapping.event).unwrap_or_default(),
-                time_ms,
-            })),
-            (None, Some(item)) => Ok(Decoded::Item(Item { item })),
-            _ => Err(format!("no `{}`", self.mapping.series)),
-        }
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = serde_json::from_str::<Mapping>(r#"{"serie": "host"}"#).unwrap_err();
+        assert!(error.to_string().contains("serie"), "{error}");
+    }
+
+    #[test]
+    fn an_error_names_the_key() {
+        let bad = |change: fn(&mut Mapping)| {
+            let mut mapping = Mapping::default();
+            change(&mut mapping);
+            mapping.validate().unwrap_err().to_string()
+        };
+        assert!(bad(|m| m.series.clear()).starts_with("series: `` is not a path"));
+        assert!(bad(|m| m.time = "a..b".into()).starts_with("time: `a..b` is not a path"));
+        assert!(
+            bad(|m| m.fields = vec!["a".into(), "a".into()]).starts_with("fields: `a` stands there twice")
+        );
+        assert!(bad(|m| m.fields = vec!["a".into(); 257]).starts_with("fields: 257 fields"));
+        assert!(bad(|m| m.prefix = "x".repeat(513)).starts_with("prefix: 513 bytes"));
     }
 }

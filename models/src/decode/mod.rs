@@ -1,13 +1,15 @@
 //! From the bytes of a record to what it says: observations, interactions, items.
 
+mod decoder;
+mod json;
+mod line;
 mod mapping;
+mod paths;
 
-pub use mapping::{Decoder, Mapping, MappingError};
+pub use decoder::{DecodeError, Decoder, LINES_MAX};
+pub use mapping::{Mapping, MappingError};
 
 use crate::observation::Observation;
-
-/// Most lines that one record may hold.
-pub const LINES_MAX: u32 = 10_000;
 
 /// A decoded record of a user and an item.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,14 +40,4 @@ pub enum Decoded {
     Interaction(Interaction),
     /// An item alone.
     Item(Item),
-}
-
-/// Why a line could not be decoded, and what would be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct DecodeError {
-    /// One sentence for the operator: the field, what it held, what is allowed.
-    pub reason: String,
-    /// The line, as a range of the record's bytes.
-    pub line: std::ops::Range<usize>,
 }
