@@ -3,3 +3,4 @@
 
 pub mod committed;
 pub mod metrics;
+pub mod views;

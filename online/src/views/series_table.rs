@@ -1,0 +1,184 @@
+//! The series that are known, with the newest observation of each.
+
+use kizashi_models::engine::{Output, Summary};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+    sync::Arc,
+};
+
+/// Series looked at while a shard's table is locked.
+const SCANNED_MAX: usize = 1_000;
+
+/// A series in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesEntry {
+    /// Key of the series.
+    pub series: Arc<str>,
+    /// The stream its observations come from.
+    pub stream: Arc<str>,
+    /// Names of its fields; one empty name for a single value.
+    pub fields: Arc<[Box<str>]>,
+    /// Time of its newest observation, Unix milliseconds.
+    pub last_ms: i64,
+    /// Values there, one a field, NaN where missing.
+    pub values: Box<[f64]>,
+    /// How many observations it has had.
+    pub observations: u64,
+    /// Surprise of the newest.
+    pub surprise: f64,
+}
+
+/// The series of one shard.
+#[derive(Debug)]
+pub struct SeriesTable {
+    stream: Arc<str>,
+    series: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashMap<Arc<str>, SeriesEntry>,
+    keys: BTreeSet<Arc<str>>,
+}
+
+impl SeriesTable {
+    /// An empty table of series whose observations come from `stream`.
+    pub fn new(stream: Arc<str>) -> Self {
+        Self { stream, series: Mutex::default() }
+    }
+
+    /// Name of the stream.
+    pub fn stream(&self) -> &Arc<str> {
+        &self.stream
+    }
+
+    /// Puts in a series as the engine knows it after recovery.
+    pub fn restore(&self, summary: Summary) {
+        let entry = SeriesEntry {
+            series: summary.series,
+            stream: self.stream.clone(),
+            fields: summary.fields,
+            last_ms: summary.last_ms,
+            values: summary.values.into(),
+            observations: summary.observations,
+            surprise: summary.surprise,
+        };
+        let mut table = self.series.lock();
+        table.keys.insert(entry.series.clone());
+        table.entries.insert(entry.series.clone(), entry);
+    }
+
+    /// Follows a batch of scored observations.
+    pub fn observe(&self, output: &Output) {
+        let mut table = self.series.lock();
+        for point in &output.points {
+            let values = output.values(point);
+            match table.entries.get_mut(&point.series) {
+                Some(entry) => {
+                    entry.last_ms = point.time_ms;
+                    entry.observations += 1;
+                    entry.surprise = point.surprise;
+                    if entry.values.len() == values.len() {
+                        entry.values.copy_from_slice(values);
+                    } else {
+                        entry.values = values.into();
+                        entry.fields = point.fields.clone();
+                    }
+                }
+                None => {
+                    let entry = SeriesEntry {
+                        series: point.series.clone(),
+                        stream: self.stream.clone(),
+                        fields: point.fields.clone(),
+                        last_ms: point.time_ms,
+                        values: values.into(),
+                        observations: 1,
+                        surprise: point.surprise,
+                    };
+                    table.keys.insert(point.series.clone());
+                    table.entries.insert(point.series.clone(), entry);
+                }
+            }
+        }
+    }
+
+    /// Takes out a series that the engine has forgotten.
+    pub fn forget(&self, series: &str) {
+        let mut table = self.series.lock();
+        table.entries.remove(series);
+        table.keys.remove(series);
+    }
+
+    /// One series.
+    pub fn get(&self, series: &str) -> Option<SeriesEntry> {
+        self.series.lock().entries.get(series).cloned()
+    }
+
+    /// How many series are known.
+    pub fn count(&self) -> usize {
+        self.series.lock().entries.len()
+    }
+
+    /// Up to `found_max` series behind `after`, in the order of keys, whose key contains `needle`, which is in
+    /// lower case. The table is unlocked from time to time.
+    pub fn page(&self, after: Option<&str>, needle: &str, found_max: usize) -> Vec<SeriesEntry> {
+        let mut found = Vec::new();
+        let mut after: Option<Arc<str>> = after.map(Arc::from);
+        loop {
+            let table = self.series.lock();
+            let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let mut last = None;
+            for key in table.keys.range::<str, _>((from, Bound::Unbounded)).take(SCANNED_MAX) {
+                if needle.is_empty() || key.to_lowercase().contains(needle) {
+                    found.push(table.entries[key].clone());
+                    if found.len() == found_max {
+                        return found;
+                    }
+                }
+                last = Some(key.clone());
+            }
+            match last {
+                Some(key) => after = Some(key),
+                None => return found,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(series: &str) -> Summary {
+        Summary {
+            series: series.into(),
+            stream: "events".into(),
+            fields: Arc::from([Box::from("")]),
+            last_ms: 5,
+            values: vec![1.0],
+            observations: 3,
+            surprise: 0.5,
+            open_alert: None,
+        }
+    }
+
+    #[test]
+    fn pages_are_in_order_and_cross_the_slices() {
+        let table = SeriesTable::new("events".into());
+        for number in 0..2_500 {
+            table.restore(summary(&format!("Host-{number:04}")));
+        }
+        let first = table.page(None, "", 3);
+        let keys: Vec<&str> = first.iter().map(|entry| &*entry.series).collect();
+        assert_eq!(keys, ["Host-0000", "Host-0001", "Host-0002"]);
+        assert_eq!(&*table.page(Some("Host-0002"), "", 1)[0].series, "Host-0003");
+        let found = table.page(None, "host-2499", 10);
+        assert_eq!(found.len(), 1, "the case of the key is ignored");
+        assert!(table.page(Some("Host-2499"), "", 1).is_empty());
+        table.forget("Host-2499");
+        assert!(table.page(None, "host-2499", 10).is_empty());
+        assert_eq!((table.count(), table.get("Host-2499")), (2_499, None));
+    }
+}

@@ -1,0 +1,363 @@
+//! Watch: every change of an alert, after it is durable, resumable.
+//!
+//! A shard's commits are numbered, so the numbers of the commits seen, one a shard, say exactly what a watcher
+//! has seen, and say so after a restart too. Live events come from a bounded ring that all watchers share. One
+//! that is behind it, because it resumes or is slow, reads the commit logs until it has caught up.
+
+use super::{
+    Views,
+    filter::Filter,
+    token::{self, TokenError, fnv1a},
+};
+use kizashi_models::alert::{Alert, AlertEvent, Change};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+const SCOPE: &str = "watch";
+
+/// The shard of an application, whose commits the views follow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardKey {
+    /// Such as `score`.
+    pub application: Arc<str>,
+    /// Name of the stream that the application reads.
+    pub stream: Arc<str>,
+    /// Id of the shard.
+    pub shard: Arc<str>,
+}
+
+impl ShardKey {
+    /// The same on every machine and after every restart; tokens name the shard by it.
+    fn hash(&self) -> u64 {
+        fnv1a(format!("{}\n{}\n{}", self.application, self.stream, self.shard).as_bytes())
+    }
+}
+
+/// Number of a shard among those that the views follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardNumber(pub usize);
+
+/// Reads back the alert events of commits.
+pub trait CommitHistory: Send + Sync + 'static {
+    /// The alert events of the commits of `shard` from number `from` on and below `until`, oldest first: a part
+    /// of them, bounded by what the implementation reads at once. Commits without events may be left out. May
+    /// block.
+    fn read(&self, shard: &ShardKey, from: u64, until: u64) -> Result<CommitSlice, CommitHistoryError>;
+}
+
+/// A part of a shard's commits.
+#[derive(Debug)]
+pub struct CommitSlice {
+    /// Number and events of commits, in order.
+    pub commits: Vec<(u64, Vec<AlertEvent>)>,
+    /// Number of the first commit that was not looked at; above `from`.
+    pub next: u64,
+}
+
+/// Why commits can't be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitHistoryError {
+    /// They are older than what is kept.
+    #[error("the commits up to {0} are no longer kept")]
+    Trimmed(u64),
+    /// The commit log can't be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// Why a watch can't begin or go on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The resume token is not one.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The events behind the token are no longer kept, or the shard was created anew.
+    #[error("{0}")]
+    OutOfRange(String),
+    /// The commit log can't be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The views are gone: the service is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+/// How far a watcher has seen one shard: all commits below `commit`, and the first `events` events of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    commit: u64,
+    events: u32,
+}
+
+/// Commits up to which the views have followed, by shard number.
+type Heads = Vec<u64>;
+
+/// The events of one commit.
+#[derive(Debug)]
+struct Batch {
+    shard: usize,
+    commit: u64,
+    events: Vec<(Change, Arc<Alert>)>,
+    /// The heads behind this commit: all that is below them was sent before or is in this batch.
+    heads: Heads,
+}
+
+/// Sends events to watchers, and knows how far the shards are.
+#[derive(Debug)]
+pub(super) struct Hub {
+    shards: Vec<ShardKey>,
+    heads: Heads,
+    ring: broadcast::Sender<Arc<Batch>>,
+}
+
+impl Hub {
+    pub(super) fn new(ring_commits: usize) -> Self {
+        Self { shards: Vec::new(), heads: Vec::new(), ring: broadcast::Sender::new(ring_commits) }
+    }
+
+    /// Follows a shard from commit `next` on.
+    pub(super) fn follow(&mut self, shard: ShardKey, next: u64) -> ShardNumber {
+        let number = match self.shards.iter().position(|known| *known == shard) {
+            Some(number) => number,
+            None => {
+                self.shards.push(shard);
+                self.heads.push(0);
+                self.shards.len() - 1
+            }
+        };
+        self.heads[number] = next;
+        ShardNumber(number)
+    }
+
+    /// Takes in a commit: tells the watchers where it holds events.
+    pub(super) fn committed(&mut self, shard: ShardNumber, commit: u64, events: Vec<(Change, Arc<Alert>)>) {
+        let head = &mut self.heads[shard.0];
+        assert!(commit >= *head, "commit {commit} came after commit {}", *head - 1);
+        *head = commit + 1;
+        if !events.is_empty() && self.ring.receiver_count() > 0 {
+            let batch = Batch { shard: shard.0, commit, events, heads: self.heads.clone() };
+            // It fails only where the last watcher left just now.
+            let _ = self.ring.send(Arc::new(batch));
+        }
+    }
+
+    /// A token to watch from what is known now.
+    pub(super) fn token(&self) -> String {
+        let places: Vec<Place> =
+            self.heads.iter().map(|commit| Place { commit: *commit, events: 0 }).collect();
+        encode(&self.shards, &places)
+    }
+
+    pub(super) fn heads(&self) -> (Vec<ShardKey>, Heads) {
+        (self.shards.clone(), self.heads.clone())
+    }
+
+    pub(super) fn subscribe(&self, filter: Filter, resume: Option<&str>) -> Result<Cursor, WatchError> {
+        let seen = match resume {
+            Some(token) => decode(token, &self.shards, &self.heads)?,
+            None => self.heads.iter().map(|commit| Place { commit: *commit, events: 0 }).collect(),
+        };
+        Ok(Cursor {
+            filter,
+            shards: self.shards.clone(),
+            seen,
+            target: Some(self.heads.clone()),
+            behind: None,
+            pending: VecDeque::new(),
+            ring: self.ring.subscribe(),
+        })
+    }
+}
+
+/// An event as a watcher gets it.
+#[derive(Clone, Debug)]
+pub struct WatchedEvent {
+    /// What happened.
+    pub change: Change,
+    /// The alert after it.
+    pub alert: Arc<Alert>,
+    /// Goes on behind this event.
+    pub resume_token: String,
+}
+
+#[derive(Debug)]
+struct Pending {
+    shard: usize,
+    /// What has been seen once this event is given.
+    seen: Place,
+    change: Change,
+    alert: Arc<Alert>,
+}
+
+/// A watcher's place, without the means to read commit logs.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    filter: Filter,
+    shards: Vec<ShardKey>,
+    seen: Vec<Place>,
+    /// While catching up: the heads to reach from the commit logs.
+    target: Option<Heads>,
+    /// What has been seen once `pending` is given away.
+    behind: Option<Heads>,
+    pending: VecDeque<Pending>,
+    ring: broadcast::Receiver<Arc<Batch>>,
+}
+
+/// What a cursor needs before it can give the next event.
+enum Step {
+    Event(WatchedEvent),
+    Read { shard: usize, from: u64, until: u64 },
+    Receive,
+}
+
+impl Cursor {
+    fn step(&mut self) -> Step {
+        if let Some(Pending { shard, seen, change, alert }) = self.pending.pop_front() {
+            self.seen[shard] = seen;
+            return Step::Event(WatchedEvent {
+                change,
+                alert,
+                resume_token: encode(&self.shards, &self.seen),
+            });
+        }
+        if let Some(heads) = self.behind.take() {
+            self.advance(&heads, None);
+        }
+        if let Some(target) = &self.target {
+            let unread = (0..target.len()).find(|shard| self.seen[*shard].commit < target[*shard]);
+            if let Some(shard) = unread {
+                return Step::Read { shard, from: self.seen[shard].commit, until: target[shard] };
+            }
+            self.target = None;
+        }
+        Step::Receive
+    }
+
+    fn advance(&mut self, heads: &[u64], except: Option<usize>) {
+        self.seen.resize(heads.len(), Place::default());
+        for (number, (seen, head)) in self.seen.iter_mut().zip(heads).enumerate() {
+            if except != Some(number) {
+                *seen = (*seen).max(Place { commit: *head, events: 0 });
+            }
+        }
+    }
+
+    fn queue(&mut self, shard: usize, commit: u64, events: impl IntoIterator<Item = (Change, Arc<Alert>)>) {
+        for (number, (change, alert)) in events.into_iter().enumerate() {
+            let seen = Place { commit, events: number as u32 + 1 };
+            if seen > self.seen[shard] && self.filter.matches(&alert) {
+                self.pending.push_back(Pending { shard, seen, change, alert });
+            }
+        }
+    }
+
+    fn took_slice(&mut self, shard: usize, slice: CommitSlice) {
+        for (commit, events) in slice.commits {
+            self.queue(shard, commit, events.into_iter().map(|event| (event.change, Arc::new(event.alert))));
+        }
+        let mut heads: Heads = self.seen.iter().map(|place| place.commit).collect();
+        heads[shard] = slice.next;
+        self.behind = Some(heads);
+    }
+
+    fn took_batch(&mut self, batch: &Batch) {
+        // All that the ring held before was seen; of the batch's own shard too, up to this commit.
+        self.advance(&batch.heads, Some(batch.shard));
+        self.queue(batch.shard, batch.commit, batch.events.iter().cloned());
+        self.behind = Some(batch.heads.clone());
+    }
+}
+
+/// A watch under way.
+pub struct Watch {
+    cursor: Cursor,
+    history: Arc<dyn CommitHistory>,
+    /// Weak, so that the end of the views ends the watch.
+    views: Weak<Views>,
+}
+
+impl Watch {
+    pub(super) fn new(cursor: Cursor, history: Arc<dyn CommitHistory>, views: Weak<Views>) -> Self {
+        Self { cursor, history, views }
+    }
+
+    fn refresh(&mut self) -> Result<Heads, WatchError> {
+        let views = self.views.upgrade().ok_or(WatchError::Stopping)?;
+        let (shards, heads) = views.alerts.lock().hub.heads();
+        self.cursor.seen.resize(heads.len(), Place::default());
+        self.cursor.shards = shards;
+        Ok(heads)
+    }
+
+    /// A token to go on from here, before any event came.
+    pub fn resume_token(&self) -> String {
+        encode(&self.cursor.shards, &self.cursor.seen)
+    }
+
+    /// Waits for the next event that the filter lets through.
+    pub async fn next(&mut self) -> Result<WatchedEvent, WatchError> {
+        loop {
+            match self.cursor.step() {
+                Step::Event(event) => return Ok(event),
+                Step::Read { shard, from, until } => {
+                    let (history, key) = (self.history.clone(), self.cursor.shards[shard].clone());
+                    let read = tokio::task::spawn_blocking(move || history.read(&key, from, until));
+                    let slice = read.await.map_err(|error| WatchError::Unreadable(error.to_string()))?;
+                    let slice = slice.map_err(|error| match error {
+                        CommitHistoryError::Trimmed(_) => WatchError::OutOfRange(error.to_string()),
+                        CommitHistoryError::Unreadable(problem) => WatchError::Unreadable(problem),
+                    })?;
+                    assert!(slice.next > from, "a read of commits makes progress");
+                    self.cursor.took_slice(shard, slice);
+                }
+                Step::Receive => match self.cursor.ring.recv().await {
+                    Ok(batch) => {
+                        if batch.heads.len() > self.cursor.shards.len() {
+                            self.refresh()?;
+                        }
+                        self.cursor.took_batch(&batch);
+                    }
+                    Err(RecvError::Lagged(_)) => {
+                        self.cursor.target = Some(self.refresh()?);
+                    }
+                    Err(RecvError::Closed) => return Err(WatchError::Stopping),
+                },
+            }
+        }
+    }
+}
+
+fn encode(shards: &[ShardKey], places: &[Place]) -> String {
+    let mut payload = Vec::with_capacity(places.len() * 20);
+    for (shard, place) in shards.iter().zip(places) {
+        payload.extend_from_slice(&shard.hash().to_le_bytes());
+        payload.extend_from_slice(&place.commit.to_le_bytes());
+        payload.extend_from_slice(&place.events.to_le_bytes());
+    }
+    token::seal(SCOPE, &payload)
+}
+
+/// The place of each shard. One that the token doesn't name did not exist then, so all of it is behind the token.
+fn decode(token: &str, shards: &[ShardKey], heads: &[u64]) -> Result<Vec<Place>, WatchError> {
+    let payload = token::open(SCOPE, token)?;
+    let mut places = vec![Place::default(); shards.len()];
+    let (entries, []) = payload.as_chunks::<20>() else { return Err(TokenError::Malformed.into()) };
+    for entry in entries {
+        let hash = u64::from_le_bytes(entry[..8].try_into().expect("eight bytes"));
+        let commit = u64::from_le_bytes(entry[8..16].try_into().expect("eight bytes"));
+        let events = u32::from_le_bytes(entry[16..].try_into().expect("four bytes"));
+        let Some(number) = shards.iter().position(|shard| shard.hash() == hash) else { continue };
+        if commit > heads[number] {
+            let problem = format!(
+                "the token is ahead of shard {} of stream {}, which was created anew since",
+                shards[number].shard, shards[number].stream
+            );
+            return Err(WatchError::OutOfRange(problem));
+        }
+        places[number] = Place { commit, events };
+    }
+    Ok(places)
+}
