@@ -94,7 +94,8 @@ pub struct Slice {
 #[derive(Debug)]
 pub struct AlertBook {
     alerts_max: usize,
-    alerts: HashMap<AlertId, Arc<Alert>>,
+    /// With the number of the shard that committed it.
+    alerts: HashMap<AlertId, (usize, Arc<Alert>)>,
     by_opened: BTreeSet<SortKey>,
     by_surprise: BTreeSet<SortKey>,
     by_severity: BTreeSet<SortKey>,
@@ -119,8 +120,8 @@ impl AlertBook {
         }
     }
 
-    /// Puts in an alert as it is now, in place of what is known of it.
-    pub fn put(&mut self, alert: Arc<Alert>) {
+    /// Puts in an alert of a shard as it is now, in place of what is known of it.
+    pub fn put(&mut self, shard: usize, alert: Arc<Alert>) {
         self.remove(alert.id);
         for order in [AlertOrder::OpenedDesc, AlertOrder::SurpriseDesc, AlertOrder::SeverityDesc] {
             self.index_mut(order).insert(order.key(&alert));
@@ -129,7 +130,7 @@ impl AlertBook {
             Some(closed_ms) => self.closed.insert((closed_ms, alert.id)),
             None => self.open.insert(open_key(&alert)),
         };
-        self.alerts.insert(alert.id, alert);
+        self.alerts.insert(alert.id, (shard, alert));
         if self.alerts.len() > self.alerts_max {
             let oldest_closed = self.closed.first().map(|(_, id)| *id);
             let oldest = oldest_closed.or_else(|| self.by_opened.first().map(|key| key.id));
@@ -139,8 +140,15 @@ impl AlertBook {
         debug_assert_eq!(self.alerts.len(), self.closed.len() + self.open.len());
     }
 
+    /// Takes out all alerts of a shard.
+    pub fn clear(&mut self, shard: usize) {
+        let of_shard = self.alerts.iter().filter(|(_, (owner, _))| *owner == shard);
+        let ids: Vec<AlertId> = of_shard.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.remove(id));
+    }
+
     fn remove(&mut self, id: AlertId) {
-        let Some(alert) = self.alerts.remove(&id) else { return };
+        let Some((_, alert)) = self.alerts.remove(&id) else { return };
         for order in [AlertOrder::OpenedDesc, AlertOrder::SurpriseDesc, AlertOrder::SeverityDesc] {
             self.index_mut(order).remove(&order.key(&alert));
         }
@@ -152,7 +160,7 @@ impl AlertBook {
 
     /// The alert of this id, where it is kept.
     pub fn get(&self, id: AlertId) -> Option<Arc<Alert>> {
-        self.alerts.get(&id).cloned()
+        self.alerts.get(&id).map(|(_, alert)| alert.clone())
     }
 
     /// Number of open alerts.
@@ -200,7 +208,7 @@ impl AlertBook {
                 return slice;
             }
             slice.next = Some(*key);
-            let alert = &self.alerts[&key.id];
+            let (_, alert) = &self.alerts[&key.id];
             if filter.matches(alert) {
                 slice.found.push((*key, alert.clone()));
             }
@@ -292,23 +300,26 @@ pub(crate) mod tests {
     fn oldest_closed_go_first() {
         let mut book = AlertBook::new(3);
         for number in 0..3 {
-            book.put(Arc::new(alert(number, "cpu", i64::from(number))));
+            book.put(0, Arc::new(alert(number, "cpu", i64::from(number))));
         }
         for (number, closed_ms) in [(1, 50), (2, 40)] {
             let mut closed = alert(number, "cpu", i64::from(number));
             closed.closed_ms = Some(closed_ms);
-            book.put(Arc::new(closed));
+            book.put(0, Arc::new(closed));
         }
         assert_eq!((book.alerts.len(), book.open_count()), (3, 1));
-        book.put(Arc::new(alert(3, "cpu", 3)));
+        book.put(0, Arc::new(alert(3, "cpu", 3)));
         assert!(book.get(alert(2, "", 0).id).is_none(), "closed first, goes first");
-        book.put(Arc::new(alert(4, "cpu", 4)));
+        book.put(0, Arc::new(alert(4, "cpu", 4)));
         assert!(book.get(alert(1, "", 0).id).is_none());
-        book.put(Arc::new(alert(5, "cpu", 5)));
+        book.put(0, Arc::new(alert(5, "cpu", 5)));
         assert!(book.get(alert(0, "", 0).id).is_none(), "all open: the oldest goes");
         assert_eq!(book.open_of("events", "cpu"), Some(alert(5, "", 0).id));
         assert_eq!(book.open_of("events", "cp"), None);
         assert_eq!(book.open_of("other", "cpu"), None);
+        book.put(1, Arc::new(alert(6, "cpu", 6)));
+        book.clear(0);
+        assert_eq!(all(&book, AlertOrder::OpenedDesc, (9, 9)).len(), 1, "the other shard's alert stays");
     }
 
     proptest! {
@@ -323,7 +334,7 @@ pub(crate) mod tests {
                 put.surprise = f64::from(surprise);
                 put.severity = [Severity::Info, Severity::Warning, Severity::Critical][usize::from(severity)];
                 put.closed_ms = closed.then_some(opened_ms + 1);
-                book.put(Arc::new(put));
+                book.put(0, Arc::new(put));
             }
             prop_assert!(book.alerts.len() <= 30);
             for order in AlertOrder::ALL {
@@ -350,7 +361,7 @@ pub(crate) mod tests {
         ) {
             let mut book = AlertBook::new(1000);
             for (opened_ms, number) in &before {
-                book.put(Arc::new(alert(*number, "cpu", *opened_ms)));
+                book.put(0, Arc::new(alert(*number, "cpu", *opened_ms)));
             }
             let known: std::collections::HashSet<AlertId> = book.alerts.keys().copied().collect();
             let mut between = between.into_iter().zip(1000..);
@@ -361,7 +372,7 @@ pub(crate) mod tests {
                 let Some(next) = slice.next else { break };
                 after = SortKey::decode(&next.encode());
                 if let Some((opened_ms, number)) = between.next() {
-                    book.put(Arc::new(alert(number, "cpu", opened_ms)));
+                    book.put(1, Arc::new(alert(number, "cpu", opened_ms)));
                 }
             }
             let unique: std::collections::HashSet<AlertId> = seen.iter().copied().collect();

@@ -1,29 +1,39 @@
 //! The dead letters that are kept, newest first.
 
-use kizashi_models::position::Source;
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use crate::committed::ShardRef;
+use kizashi_models::position::Position;
+use kizashi_storage::commit;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    ops::Bound,
+    sync::Arc,
+};
 
 /// A line of a record that could not be decoded, or an observation that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The line it was.
-    pub source: Source,
-    /// When the record arrived, Unix milliseconds.
-    pub arrived_ms: i64,
-    /// What could not be decoded, and what would be.
-    pub reason: String,
-    /// The first bytes of the line, with what is not UTF-8 replaced.
-    pub excerpt: String,
+    /// The shard that the application read it from.
+    pub shard: ShardRef,
+    /// Where it stands there, and why.
+    pub letter: commit::DeadLetter,
 }
 
 impl DeadLetter {
-    /// The letter's id: its stream, shard, sequence number (hexadecimal) and index, joined by `/`.
+    /// The letter's id: application, stream, shard, sequence number (hexadecimal) and index, joined by `/`.
     pub fn id(&self) -> String {
-        let sequence = self.source.position.sequence;
-        let first = sequence.iter().position(|byte| *byte != 0).unwrap_or(sequence.len() - 1);
-        let digits: String = sequence[first..].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}/{}/{digits}/{}", self.source.stream, self.source.shard, self.source.position.index)
+        letter_id(&self.shard, &self.letter.position)
     }
+}
+
+fn letter_id(shard: &ShardRef, position: &Position) -> String {
+    let mut id = format!("{}/{}/{}/", shard.application, shard.stream, shard.shard);
+    let first = position.sequence.iter().position(|byte| *byte != 0).unwrap_or(position.sequence.len() - 1);
+    for byte in &position.sequence[first..] {
+        let _ = write!(id, "{byte:02x}");
+    }
+    let _ = write!(id, "/{}", position.index);
+    id
 }
 
 /// Where a letter stands in the list.
@@ -34,10 +44,6 @@ pub struct LetterKey {
 }
 
 impl LetterKey {
-    fn of(letter: &DeadLetter) -> Self {
-        Self { arrived_ms: letter.arrived_ms, id: letter.id() }
-    }
-
     /// Packs the key for a token.
     pub fn encode(&self) -> Vec<u8> {
         [&self.arrived_ms.to_le_bytes(), self.id.as_bytes()].concat()
@@ -55,36 +61,51 @@ impl LetterKey {
 pub struct DeadLetterBook {
     letters_max: usize,
     letters: BTreeMap<LetterKey, Arc<DeadLetter>>,
-    by_stream: BTreeMap<Box<str>, usize>,
+    keys: HashMap<String, LetterKey>,
+    by_stream: BTreeMap<Arc<str>, usize>,
 }
 
 impl DeadLetterBook {
     /// An empty book that keeps at most `letters_max`, at least 1.
     pub fn new(letters_max: usize) -> Self {
         assert!(letters_max > 0, "a book keeps at least one letter");
-        Self { letters_max, letters: BTreeMap::new(), by_stream: BTreeMap::new() }
+        Self { letters_max, letters: BTreeMap::new(), keys: HashMap::new(), by_stream: BTreeMap::new() }
     }
 
-    /// Puts in a letter; one of the same id and arrival is replaced.
+    /// Puts in a letter, in place of one of the same id.
     pub fn put(&mut self, letter: DeadLetter) {
-        let stream = letter.source.stream.clone();
-        if self.letters.insert(LetterKey::of(&letter), Arc::new(letter)).is_none() {
-            *self.by_stream.entry(stream).or_default() += 1;
+        let id = letter.id();
+        self.remove(&id);
+        let key = LetterKey { arrived_ms: letter.letter.arrival_ms, id: id.clone() };
+        *self.by_stream.entry(letter.shard.stream.clone()).or_default() += 1;
+        self.letters.insert(key.clone(), Arc::new(letter));
+        self.keys.insert(id, key);
+        if self.letters.len() > self.letters_max {
+            let oldest =
+                self.letters.first_key_value().expect("a book over its bound is not empty").0.id.clone();
+            self.remove(&oldest);
         }
-        while self.letters.len() > self.letters_max {
-            let (_, oldest) = self.letters.pop_first().expect("a book over its bound is not empty");
-            self.count_down(&oldest.source.stream);
+        debug_assert_eq!(self.letters.len(), self.keys.len());
+    }
+
+    /// Takes out letters of a shard that are dealt with.
+    pub fn settle(&mut self, shard: &ShardRef, positions: &[Position]) {
+        for position in positions {
+            self.remove(&letter_id(shard, position));
         }
     }
 
-    /// Takes out a letter, once what it held is through.
-    pub fn remove(&mut self, letter: &DeadLetter) {
-        if self.letters.remove(&LetterKey::of(letter)).is_some() {
-            self.count_down(&letter.source.stream);
-        }
+    /// Takes out all letters of a shard.
+    pub fn clear(&mut self, shard: &ShardRef) {
+        let of_shard = self.letters.iter().filter(|(_, letter)| letter.shard == *shard);
+        let ids: Vec<String> = of_shard.map(|(key, _)| key.id.clone()).collect();
+        ids.iter().for_each(|id| self.remove(id));
     }
 
-    fn count_down(&mut self, stream: &str) {
+    fn remove(&mut self, id: &str) {
+        let Some(key) = self.keys.remove(id) else { return };
+        let letter = self.letters.remove(&key).expect("each key has its letter");
+        let stream = &letter.shard.stream;
         let count = self.by_stream.get_mut(stream).expect("each letter is counted");
         *count -= 1;
         if *count == 0 {
@@ -101,13 +122,13 @@ impl DeadLetterBook {
     ) -> Vec<(LetterKey, Arc<DeadLetter>)> {
         let before = after.map_or(Bound::Unbounded, Bound::Excluded);
         let letters = self.letters.range((Bound::Unbounded, before)).rev();
-        let of_stream = letters.filter(|(_, letter)| stream.is_empty() || *letter.source.stream == *stream);
+        let of_stream = letters.filter(|(_, letter)| stream.is_empty() || *letter.shard.stream == *stream);
         of_stream.take(found_max).map(|(key, letter)| (key.clone(), letter.clone())).collect()
     }
 
     /// The letter of this id.
     pub fn get(&self, id: &str) -> Option<Arc<DeadLetter>> {
-        self.letters.iter().rev().find(|(key, _)| key.id == id).map(|(_, letter)| letter.clone())
+        self.letters.get(self.keys.get(id)?).cloned()
     }
 
     /// How many letters of a stream (empty: of all) are kept.
@@ -121,18 +142,21 @@ pub(crate) mod tests {
     use super::*;
     use kizashi_models::position::Position;
 
-    pub(crate) fn letter(stream: &str, number: u8, arrived_ms: i64) -> DeadLetter {
+    pub(crate) fn letter(stream: &str, number: u8, arrival_ms: i64) -> DeadLetter {
         let mut sequence = [0; 24];
         sequence[23] = number;
         DeadLetter {
-            source: Source {
+            shard: ShardRef {
+                application: "route".into(),
                 stream: stream.into(),
                 shard: "shardId-000000000000".into(),
-                position: Position { sequence, index: 2 },
             },
-            arrived_ms,
-            reason: "`value` is missing".to_owned(),
-            excerpt: "{}".to_owned(),
+            letter: commit::DeadLetter {
+                position: Position { sequence, index: 2 },
+                arrival_ms,
+                reason: "`value` is missing".into(),
+                excerpt: "{}".into(),
+            },
         }
     }
 
@@ -145,17 +169,30 @@ pub(crate) mod tests {
         }
         assert_eq!((book.count(""), book.count("a"), book.count("b"), book.count("c")), (4, 2, 2, 0));
         let first = book.page("", None, 3);
-        let numbers: Vec<i64> = first.iter().map(|(_, letter)| letter.arrived_ms).collect();
+        let numbers: Vec<i64> = first.iter().map(|(_, letter)| letter.letter.arrival_ms).collect();
         assert_eq!(numbers, [5, 4, 3]);
         let after = LetterKey::decode(&first[2].0.encode()).unwrap();
+        assert_eq!(book.page("", Some(&after), 3).len(), 1);
         book.put(letter("a", 9, 9));
         assert_eq!(book.page("", Some(&after), 3).len(), 0, "the letter behind the page went");
         assert_eq!(book.page("a", None, 9).len(), 3);
-        let id = letter("b", 5, 5).id();
-        assert_eq!(id, "b/shardId-000000000000/05/2");
-        assert_eq!(book.get(&id).unwrap().arrived_ms, 5);
-        book.remove(&letter("b", 5, 5));
-        assert!(book.get(&id).is_none());
-        assert_eq!((book.count(""), book.count("b")), (3, 0));
+    }
+
+    #[test]
+    fn letters_go_once_they_are_settled() {
+        let mut book = DeadLetterBook::new(4);
+        let (first, second) = (letter("a", 1, 1), letter("b", 2, 2));
+        book.put(first.clone());
+        book.put(second.clone());
+        assert_eq!(second.id(), "route/b/shardId-000000000000/02/2");
+        assert_eq!(*book.get(&second.id()).unwrap(), second);
+        book.settle(&first.shard, &[second.letter.position]);
+        assert_eq!(book.count(""), 2, "that position is on another shard");
+        book.settle(&second.shard, &[second.letter.position]);
+        assert_eq!((book.get(&second.id()), book.count("b")), (None, 0));
+        book.clear(&second.shard);
+        assert_eq!(book.count(""), 1);
+        book.clear(&first.shard);
+        assert_eq!(book.count(""), 0);
     }
 }

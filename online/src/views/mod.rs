@@ -8,17 +8,16 @@ pub mod series_table;
 pub mod token;
 pub mod watch;
 
+use crate::committed::{CommitSink, Committed, Restored, ShardRef};
 use alert_book::{AlertBook, AlertOrder, SortKey};
 use dead_letters::{DeadLetter, DeadLetterBook};
 use filter::Filter;
-use kizashi_models::{
-    alert::{Alert, AlertEvent, AlertId},
-    engine::Output,
-};
+use kizashi_models::alert::{Alert, AlertId};
+use kizashi_storage::commit::{Commit, Control};
 use parking_lot::{Mutex, RwLock};
 use series_table::SeriesTable;
-use std::sync::Arc;
-use watch::{CommitHistory, Hub, ShardKey, ShardNumber, Watch, WatchError};
+use std::{collections::HashMap, sync::Arc};
+use watch::{CommitHistory, Hub, Watch, WatchError};
 
 /// Alerts looked at while the book is locked.
 const SCANNED_MAX: usize = 1_000;
@@ -42,14 +41,21 @@ impl Default for ViewLimits {
 
 /// What users see: the alert book, Watch, the dead letters, the series.
 ///
-/// At the start, [`Views::follow`] each shard and restore what storage keeps, then serve; from then on hand in
-/// each commit, once it is durable, in the order of the shard's commit log.
+/// The workers feed it as their [`CommitSink`]. At the start all shards are to be restored before the services
+/// begin, so that a watch that resumes knows them.
 pub struct Views {
     history: Arc<dyn CommitHistory>,
     /// The book and the hub change together, so that a list's watch token fits the list.
     alerts: Mutex<Alerts>,
     dead_letters: Mutex<DeadLetterBook>,
-    series: RwLock<Vec<Arc<SeriesTable>>>,
+    shards: RwLock<Shards>,
+}
+
+/// The shards that are followed, numbered as they came.
+#[derive(Default)]
+struct Shards {
+    numbers: HashMap<ShardRef, usize>,
+    series: Vec<Arc<SeriesTable>>,
 }
 
 #[derive(Debug)]
@@ -77,69 +83,13 @@ impl Views {
             history,
             alerts: Mutex::new(Alerts { book, hub: Hub::new(limits.ring_commits) }),
             dead_letters: Mutex::new(DeadLetterBook::new(limits.dead_letters_max)),
-            series: RwLock::default(),
+            shards: RwLock::default(),
         }
-    }
-
-    /// Follows the commits of a shard from number `next` on; what is before is restored. Observations of the
-    /// shard's series come from `source_stream`. All shards are to be followed before watches begin.
-    pub fn follow(&self, shard: ShardKey, source_stream: Arc<str>, next: u64) -> ShardNumber {
-        let number = self.alerts.lock().hub.follow(shard, next);
-        let mut series = self.series.write();
-        if number.0 == series.len() {
-            series.push(Arc::new(SeriesTable::new(source_stream)));
-        }
-        number
-    }
-
-    /// Puts in an alert that storage keeps, as it was after its newest committed change.
-    pub fn restore_alert(&self, alert: Alert) {
-        self.alerts.lock().book.put(Arc::new(alert));
-    }
-
-    /// Puts in a dead letter that storage keeps.
-    pub fn restore_dead_letter(&self, letter: DeadLetter) {
-        self.dead_letters.lock().put(letter);
-    }
-
-    /// Table of the series of a shard: restore them there.
-    pub fn series_of(&self, shard: ShardNumber) -> Arc<SeriesTable> {
-        self.series.read()[shard.0].clone()
     }
 
     /// Tables of the series of all shards.
     pub fn series(&self) -> Vec<Arc<SeriesTable>> {
-        self.series.read().clone()
-    }
-
-    /// Takes in commit number `commit` of a shard, which is durable. Cheap, never waits for a watcher.
-    pub fn committed(
-        &self,
-        shard: ShardNumber,
-        commit: u64,
-        events: &[AlertEvent],
-        dead_letters: Vec<DeadLetter>,
-    ) {
-        let events: Vec<_> =
-            events.iter().map(|event| (event.change, Arc::new(event.alert.clone()))).collect();
-        {
-            let mut alerts = self.alerts.lock();
-            for (_, alert) in &events {
-                alerts.book.put(alert.clone());
-            }
-            alerts.hub.committed(shard, commit, events);
-        }
-        if !dead_letters.is_empty() {
-            let mut book = self.dead_letters.lock();
-            dead_letters.into_iter().for_each(|letter| book.put(letter));
-        }
-    }
-
-    /// Takes in the scored observations of a commit that is durable.
-    pub fn observed(&self, shard: ShardNumber, output: &Output) {
-        if !output.points.is_empty() {
-            self.series_of(shard).observe(output);
-        }
+        self.shards.read().series.clone()
     }
 
     /// Up to `count` alerts that the filter lets through, behind `after`.
@@ -196,9 +146,72 @@ impl Views {
         &self.dead_letters
     }
 
+    fn follow_dead_letters(&self, shard: &ShardRef, commit: &Commit) {
+        let settled = commit.control.iter().filter_map(|entry| match &entry.control {
+            Control::SettleDeadLetters { letters } => Some(letters),
+            _ => None,
+        });
+        let mut settled = settled.peekable();
+        if commit.dead_letters.is_empty() && settled.peek().is_none() {
+            return;
+        }
+        let mut book = self.dead_letters.lock();
+        for letter in &commit.dead_letters {
+            book.put(DeadLetter { shard: shard.clone(), letter: letter.clone() });
+        }
+        settled.for_each(|letters| book.settle(shard, letters));
+    }
+
     /// Watches changes of alerts: from `resume` on, or, without, from now on.
     pub fn watch(self: &Arc<Self>, filter: Filter, resume: Option<&str>) -> Result<Watch, WatchError> {
         let cursor = self.alerts.lock().hub.subscribe(filter, resume)?;
         Ok(Watch::new(cursor, self.history.clone(), Arc::downgrade(self)))
+    }
+}
+
+impl CommitSink for Views {
+    fn restored(&self, shard: &ShardRef, restored: Restored) {
+        // Held to the end, so that the number of a new shard is the same everywhere.
+        let mut shards = self.shards.write();
+        let number = shards.numbers.get(shard).copied().unwrap_or(shards.series.len());
+        if number == shards.series.len() {
+            shards.series.push(Arc::new(SeriesTable::new(shard.stream.clone())));
+            shards.numbers.insert(shard.clone(), number);
+        }
+        shards.series[number].restore(restored.series);
+        let mut letters = self.dead_letters.lock();
+        letters.clear(shard);
+        for letter in restored.dead_letters {
+            letters.put(DeadLetter { shard: shard.clone(), letter });
+        }
+        let mut alerts = self.alerts.lock();
+        alerts.book.clear(number);
+        for alert in restored.alerts {
+            alerts.book.put(number, Arc::new(alert));
+        }
+        alerts.hub.follow(number, shard, restored.next_commit);
+    }
+
+    fn committed(&self, committed: Committed<'_>) {
+        let Committed { shard, index, commit, output } = committed;
+        let (number, series) = {
+            let shards = self.shards.read();
+            let number = *shards.numbers.get(shard).expect("a shard is restored before it commits");
+            (number, shards.series[number].clone())
+        };
+        let events = commit
+            .events
+            .iter()
+            .map(|event| (event.change, Arc::new(event.alert.clone())))
+            .collect::<Vec<_>>();
+        {
+            let mut alerts = self.alerts.lock();
+            for (_, alert) in &events {
+                alerts.book.put(number, alert.clone());
+            }
+            alerts.hub.committed(number, index, events);
+        }
+        series.observe(output);
+        self.follow_dead_letters(shard, commit);
     }
 }

@@ -54,9 +54,9 @@ impl SeriesTable {
         &self.stream
     }
 
-    /// Puts in a series as the engine knows it after recovery.
-    pub fn restore(&self, summary: Summary) {
-        let entry = SeriesEntry {
+    /// Replaces all series by what the engine knows after recovery.
+    pub fn restore(&self, summaries: Vec<Summary>) {
+        let entries = summaries.into_iter().map(|summary| SeriesEntry {
             series: summary.series,
             stream: self.stream.clone(),
             fields: summary.fields,
@@ -64,10 +64,10 @@ impl SeriesTable {
             values: summary.values.into(),
             observations: summary.observations,
             surprise: summary.surprise,
-        };
-        let mut table = self.series.lock();
-        table.keys.insert(entry.series.clone());
-        table.entries.insert(entry.series.clone(), entry);
+        });
+        let entries: HashMap<_, _> = entries.map(|entry| (entry.series.clone(), entry)).collect();
+        let keys = entries.keys().cloned().collect();
+        *self.series.lock() = Table { entries, keys };
     }
 
     /// Follows a batch of scored observations.
@@ -167,9 +167,7 @@ mod tests {
     #[test]
     fn pages_are_in_order_and_cross_the_slices() {
         let table = SeriesTable::new("events".into());
-        for number in 0..2_500 {
-            table.restore(summary(&format!("Host-{number:04}")));
-        }
+        table.restore((0..2_500).map(|number| summary(&format!("Host-{number:04}"))).collect());
         let first = table.page(None, "", 3);
         let keys: Vec<&str> = first.iter().map(|entry| &*entry.series).collect();
         assert_eq!(keys, ["Host-0000", "Host-0001", "Host-0002"]);

@@ -9,6 +9,7 @@ use super::{
     filter::Filter,
     token::{self, TokenError, fnv1a},
 };
+use crate::committed::ShardRef;
 use kizashi_models::alert::{Alert, AlertEvent, Change};
 use std::{
     collections::VecDeque,
@@ -18,34 +19,17 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 const SCOPE: &str = "watch";
 
-/// The shard of an application, whose commits the views follow.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShardKey {
-    /// Such as `score`.
-    pub application: Arc<str>,
-    /// Name of the stream that the application reads.
-    pub stream: Arc<str>,
-    /// Id of the shard.
-    pub shard: Arc<str>,
+/// A hash of the shard's names that tokens name it by: the same on every machine and after every restart.
+fn shard_hash(shard: &ShardRef) -> u64 {
+    fnv1a(format!("{}\n{}\n{}", shard.application, shard.stream, shard.shard).as_bytes())
 }
-
-impl ShardKey {
-    /// The same on every machine and after every restart; tokens name the shard by it.
-    fn hash(&self) -> u64 {
-        fnv1a(format!("{}\n{}\n{}", self.application, self.stream, self.shard).as_bytes())
-    }
-}
-
-/// Number of a shard among those that the views follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardNumber(pub usize);
 
 /// Reads back the alert events of commits.
 pub trait CommitHistory: Send + Sync + 'static {
     /// The alert events of the commits of `shard` from number `from` on and below `until`, oldest first: a part
     /// of them, bounded by what the implementation reads at once. Commits without events may be left out. May
     /// block.
-    fn read(&self, shard: &ShardKey, from: u64, until: u64) -> Result<CommitSlice, CommitHistoryError>;
+    fn read(&self, shard: &ShardRef, from: u64, until: u64) -> Result<CommitSlice, CommitHistoryError>;
 }
 
 /// A part of a shard's commits.
@@ -105,12 +89,20 @@ struct Batch {
     heads: Heads,
 }
 
+/// What the ring holds.
+#[derive(Debug)]
+enum Message {
+    Commit(Batch),
+    /// A shard is followed from a place that need not be where its last commit ended.
+    Restored,
+}
+
 /// Sends events to watchers, and knows how far the shards are.
 #[derive(Debug)]
 pub(super) struct Hub {
-    shards: Vec<ShardKey>,
+    shards: Vec<ShardRef>,
     heads: Heads,
-    ring: broadcast::Sender<Arc<Batch>>,
+    ring: broadcast::Sender<Arc<Message>>,
 }
 
 impl Hub {
@@ -118,30 +110,31 @@ impl Hub {
         Self { shards: Vec::new(), heads: Vec::new(), ring: broadcast::Sender::new(ring_commits) }
     }
 
-    /// Follows a shard from commit `next` on.
-    pub(super) fn follow(&mut self, shard: ShardKey, next: u64) -> ShardNumber {
-        let number = match self.shards.iter().position(|known| *known == shard) {
-            Some(number) => number,
-            None => {
-                self.shards.push(shard);
-                self.heads.push(0);
-                self.shards.len() - 1
-            }
-        };
-        self.heads[number] = next;
-        ShardNumber(number)
+    /// Follows a shard from commit `next` on. Watchers read what was committed in between, where a worker began
+    /// anew and its last commits were not handed in.
+    pub(super) fn follow(&mut self, shard: usize, key: &ShardRef, next: u64) {
+        if shard == self.shards.len() {
+            self.shards.push(key.clone());
+            self.heads.push(0);
+        }
+        self.heads[shard] = next;
+        self.send(Message::Restored);
     }
 
     /// Takes in a commit: tells the watchers where it holds events.
-    pub(super) fn committed(&mut self, shard: ShardNumber, commit: u64, events: Vec<(Change, Arc<Alert>)>) {
-        let head = &mut self.heads[shard.0];
-        assert!(commit >= *head, "commit {commit} came after commit {}", *head - 1);
+    pub(super) fn committed(&mut self, shard: usize, commit: u64, events: Vec<(Change, Arc<Alert>)>) {
+        let head = &mut self.heads[shard];
+        assert_eq!(commit, *head, "commits of a shard come in order, each once");
         *head = commit + 1;
-        if !events.is_empty() && self.ring.receiver_count() > 0 {
-            let batch = Batch { shard: shard.0, commit, events, heads: self.heads.clone() };
-            // It fails only where the last watcher left just now.
-            let _ = self.ring.send(Arc::new(batch));
+        if !events.is_empty() {
+            let heads = self.heads.clone();
+            self.send(Message::Commit(Batch { shard, commit, events, heads }));
         }
+    }
+
+    fn send(&self, message: Message) {
+        // It fails only where nobody watches.
+        let _ = self.ring.send(Arc::new(message));
     }
 
     /// A token to watch from what is known now.
@@ -151,7 +144,7 @@ impl Hub {
         encode(&self.shards, &places)
     }
 
-    pub(super) fn heads(&self) -> (Vec<ShardKey>, Heads) {
+    pub(super) fn heads(&self) -> (Vec<ShardRef>, Heads) {
         (self.shards.clone(), self.heads.clone())
     }
 
@@ -196,14 +189,14 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Cursor {
     filter: Filter,
-    shards: Vec<ShardKey>,
+    shards: Vec<ShardRef>,
     seen: Vec<Place>,
     /// While catching up: the heads to reach from the commit logs.
     target: Option<Heads>,
     /// What has been seen once `pending` is given away.
     behind: Option<Heads>,
     pending: VecDeque<Pending>,
-    ring: broadcast::Receiver<Arc<Batch>>,
+    ring: broadcast::Receiver<Arc<Message>>,
 }
 
 /// What a cursor needs before it can give the next event.
@@ -314,11 +307,15 @@ impl Watch {
                     self.cursor.took_slice(shard, slice);
                 }
                 Step::Receive => match self.cursor.ring.recv().await {
-                    Ok(batch) => {
+                    Ok(message) => {
+                        let Message::Commit(batch) = &*message else {
+                            self.cursor.target = Some(self.refresh()?);
+                            continue;
+                        };
                         if batch.heads.len() > self.cursor.shards.len() {
                             self.refresh()?;
                         }
-                        self.cursor.took_batch(&batch);
+                        self.cursor.took_batch(batch);
                     }
                     Err(RecvError::Lagged(_)) => {
                         self.cursor.target = Some(self.refresh()?);
@@ -330,10 +327,10 @@ impl Watch {
     }
 }
 
-fn encode(shards: &[ShardKey], places: &[Place]) -> String {
+fn encode(shards: &[ShardRef], places: &[Place]) -> String {
     let mut payload = Vec::with_capacity(places.len() * 20);
     for (shard, place) in shards.iter().zip(places) {
-        payload.extend_from_slice(&shard.hash().to_le_bytes());
+        payload.extend_from_slice(&shard_hash(shard).to_le_bytes());
         payload.extend_from_slice(&place.commit.to_le_bytes());
         payload.extend_from_slice(&place.events.to_le_bytes());
     }
@@ -341,7 +338,7 @@ fn encode(shards: &[ShardKey], places: &[Place]) -> String {
 }
 
 /// The place of each shard. One that the token doesn't name did not exist then, so all of it is behind the token.
-fn decode(token: &str, shards: &[ShardKey], heads: &[u64]) -> Result<Vec<Place>, WatchError> {
+fn decode(token: &str, shards: &[ShardRef], heads: &[u64]) -> Result<Vec<Place>, WatchError> {
     let payload = token::open(SCOPE, token)?;
     let mut places = vec![Place::default(); shards.len()];
     let (entries, []) = payload.as_chunks::<20>() else { return Err(TokenError::Malformed.into()) };
@@ -349,7 +346,7 @@ fn decode(token: &str, shards: &[ShardKey], heads: &[u64]) -> Result<Vec<Place>,
         let hash = u64::from_le_bytes(entry[..8].try_into().expect("eight bytes"));
         let commit = u64::from_le_bytes(entry[8..16].try_into().expect("eight bytes"));
         let events = u32::from_le_bytes(entry[16..].try_into().expect("four bytes"));
-        let Some(number) = shards.iter().position(|shard| shard.hash() == hash) else { continue };
+        let Some(number) = shards.iter().position(|shard| shard_hash(shard) == hash) else { continue };
         if commit > heads[number] {
             let problem = format!(
                 "the token is ahead of shard {} of stream {}, which was created anew since",
