@@ -1,0 +1,75 @@
+/** A feed of alerts as reactive state, tied to whether the page is looked at. */
+import { alertsClient } from "../api/client";
+import { link } from "../shell/link.svelte";
+import { AlertFeed, type Connection, type FeedOptions } from "./feed";
+import type { Alert } from "../../gen/kizashi/v1/alerts_pb";
+
+/**
+ * How long a page in the background keeps its connection. Browsers allow six a host over HTTP/1.1, so
+ * forgotten tabs would keep new ones from loading.
+ */
+const hiddenMsMax = 60_000;
+
+/** How long a change is marked as new. */
+const freshMs = 5_000;
+
+type Shown = Pick<FeedOptions, "list" | "watch" | "keeps" | "onEvent">;
+
+export class LiveAlerts {
+  alerts = $state.raw<readonly Alert[]>([]);
+  more = $state(false);
+  /** Whether the list has come in, so that an empty one means that there are no alerts. */
+  listed = $state(false);
+  connection = $state.raw<Connection>({ state: "connecting" });
+  /** Ids of the alerts that came in or changed while watching. */
+  fresh = $state.raw<ReadonlySet<string>>(new Set());
+  #feed: AlertFeed | undefined;
+
+  /** Shows the alerts of a filter from now on. Returns how to end it. */
+  show(shown: Shown): () => void {
+    this.listed = false;
+    this.alerts = [];
+    this.fresh = new Set();
+    const feed = new AlertFeed({
+      ...shown,
+      client: alertsClient,
+      onAlerts: (alerts, more) => {
+        this.alerts = [...alerts];
+        this.more = more;
+        this.listed = true;
+      },
+      onConnection: (connection) => {
+        this.connection = connection;
+        link.feed = connection;
+      },
+      onEvent: (event) => {
+        if (event.alert !== undefined) this.#mark(event.alert.id);
+        shown.onEvent?.(event);
+      },
+    });
+    this.#feed = feed;
+    let hiding: ReturnType<typeof setTimeout> | undefined;
+    const onVisibility = () => {
+      clearTimeout(hiding);
+      if (document.hidden) hiding = setTimeout(() => feed.pause(), hiddenMsMax);
+      else feed.start();
+    };
+    document.addEventListener("visibilitychange", onVisibility);
+    feed.start();
+    return () => {
+      clearTimeout(hiding);
+      document.removeEventListener("visibilitychange", onVisibility);
+      feed.stop();
+      link.feed = undefined;
+    };
+  }
+
+  #mark(id: string): void {
+    this.fresh = new Set([...this.fresh, id]);
+    setTimeout(() => (this.fresh = new Set([...this.fresh].filter((other) => other !== id))), freshMs);
+  }
+
+  async loadMore(): Promise<void> {
+    await this.#feed?.loadMore();
+  }
+}

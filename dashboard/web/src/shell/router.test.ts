@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { parse, seriesUrl } from "./router.svelte";
+
+function route(address: string) {
+  const url = new URL(address, "http://localhost");
+  return parse(url.pathname, url.searchParams);
+}
+
+test.each([
+  ["/", "alerts"],
+  ["/?state=open", "alerts"],
+  ["/series", "all-series"],
+  ["/series/", "all-series"],
+  ["/state", "state"],
+  ["/series/a", "not-found"],
+  ["/elsewhere", "not-found"],
+])("%s is page %s", (address, page) => expect(route(address).page).toBe(page));
+
+test.each(["cpu.user", "disk /var/lib", "a?b#c&d=e", "100 %", "温度", "..", ""])(
+  "a link leads to series %j",
+  (key) => {
+    expect(route(seriesUrl(key, { range: "6h" }))).toEqual({ page: "series", key });
+  },
+);
