@@ -77,6 +77,18 @@ pub struct Summary {
     pub open_alert: Option<AlertId>,
 }
 
+/// The state of one series, to be kept under its key until that is named in [`RoundEnd::forgotten`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Key of the series, whose points up to here are to be durable before the piece.
+    pub series: &'a str,
+    /// Key of the piece: that of the series, 0xff, and the position of its first observation, so that a
+    /// series that was forgotten and came back does not overwrite what a replay still needs.
+    pub key: &'a [u8],
+    /// The piece.
+    pub bytes: &'a [u8],
+}
+
 /// The end of a round of pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundEnd {
@@ -228,13 +240,11 @@ impl<D: Detector> Engine<D> {
     /// reached, and says how the round ends once all are given.
     ///
     /// A round begins with the first call after the end of the last. A piece stands at
-    /// [`Engine::position`]: it may be written once the commit that reaches that position is durable. Its
-    /// key is the series' key as UTF-8, so that the series' points can be made durable before it; a piece
-    /// of something else has a key that is not UTF-8.
+    /// [`Engine::position`]: it may be written once the commit that reaches that position is durable.
     pub fn take_pieces(
         &mut self,
         _budget_bytes: usize,
-        _give: &mut dyn FnMut(&[u8], &[u8]),
+        _give: &mut dyn FnMut(Piece<'_>),
     ) -> Option<RoundEnd> {
         Some(RoundEnd {
             replay_from: self.position,
