@@ -101,8 +101,8 @@ mod wire {
 
     #[derive(Clone, PartialEq, Message)]
     pub struct DeadLetter {
-        #[prost(bytes = "vec", tag = "1")]
-        pub position: Vec<u8>,
+        #[prost(message, optional, tag = "1")]
+        pub source: Option<Source>,
         #[prost(sint64, tag = "2")]
         pub arrival_ms: i64,
         #[prost(string, tag = "3")]
@@ -126,15 +126,25 @@ mod wire {
         #[prost(sint64, tag = "3")]
         TickMs(i64),
         #[prost(message, tag = "4")]
-        ReplayDeadLetters(Positions),
+        ReplayDeadLetters(Letters),
         #[prost(message, tag = "5")]
-        SettleDeadLetters(Positions),
+        SettleDeadLetters(Letters),
     }
 
     #[derive(Clone, PartialEq, Message)]
-    pub struct Positions {
-        #[prost(bytes = "vec", repeated, tag = "1")]
-        pub positions: Vec<Vec<u8>>,
+    pub struct Letters {
+        #[prost(message, repeated, tag = "1")]
+        pub sources: Vec<Source>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct Source {
+        #[prost(string, tag = "1")]
+        pub stream: String,
+        #[prost(string, tag = "2")]
+        pub shard: String,
+        #[prost(bytes = "vec", tag = "3")]
+        pub position: Vec<u8>,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -173,12 +183,8 @@ mod wire {
         pub why: String,
         #[prost(bytes = "vec", tag = "13")]
         pub snapshot: Vec<u8>,
-        #[prost(string, tag = "14")]
-        pub stream: String,
-        #[prost(string, tag = "15")]
-        pub shard: String,
-        #[prost(bytes = "vec", tag = "16")]
-        pub position: Vec<u8>,
+        #[prost(message, optional, tag = "14")]
+        pub source: Option<Source>,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -222,12 +228,39 @@ fn unknown(message: &'static str, field: &'static str, value: u32) -> DecodeErro
     DecodeError::Field { message, field, value: format!("{value}, which this version does not know") }
 }
 
-fn positions_to_wire(positions: &[Position]) -> wire::Positions {
-    wire::Positions { positions: positions.iter().map(|p| position_to_bytes(p).to_vec()).collect() }
+fn letters_to_wire(letters: &[Source]) -> wire::Letters {
+    wire::Letters { sources: letters.iter().map(Into::into).collect() }
 }
 
-fn positions_from_wire(positions: wire::Positions) -> Result<Vec<Position>, DecodeError> {
-    positions.positions.iter().map(|bytes| position("control entry", bytes)).collect()
+fn letters_from_wire(letters: wire::Letters) -> Result<Vec<Source>, DecodeError> {
+    letters.sources.into_iter().map(TryInto::try_into).collect()
+}
+
+fn source(message: &'static str, source: Option<wire::Source>) -> Result<Source, DecodeError> {
+    let nothing = || DecodeError::Field { message, field: "source", value: "nothing".into() };
+    source.ok_or_else(nothing)?.try_into()
+}
+
+impl From<&Source> for wire::Source {
+    fn from(source: &Source) -> Self {
+        Self {
+            stream: source.stream.to_string(),
+            shard: source.shard.to_string(),
+            position: position_to_bytes(&source.position).to_vec(),
+        }
+    }
+}
+
+impl TryFrom<wire::Source> for Source {
+    type Error = DecodeError;
+
+    fn try_from(source: wire::Source) -> Result<Self, DecodeError> {
+        Ok(Self {
+            stream: source.stream.into_boxed_str(),
+            shard: source.shard.into_boxed_str(),
+            position: position("source", &source.position)?,
+        })
+    }
 }
 
 impl From<&Commit> for wire::Commit {
@@ -267,7 +300,7 @@ impl TryFrom<wire::Commit> for Commit {
 impl From<&DeadLetter> for wire::DeadLetter {
     fn from(letter: &DeadLetter) -> Self {
         Self {
-            position: position_to_bytes(&letter.position).to_vec(),
+            source: Some((&letter.source).into()),
             arrival_ms: letter.arrival_ms,
             reason: letter.reason.to_string(),
             excerpt: letter.excerpt.to_string(),
@@ -280,7 +313,7 @@ impl TryFrom<wire::DeadLetter> for DeadLetter {
 
     fn try_from(letter: wire::DeadLetter) -> Result<Self, DecodeError> {
         Ok(Self {
-            position: position("dead letter", &letter.position)?,
+            source: source("dead letter", letter.source)?,
             arrival_ms: letter.arrival_ms,
             reason: letter.reason.into_boxed_str(),
             excerpt: letter.excerpt.into_boxed_str(),
@@ -294,10 +327,10 @@ impl From<&ControlEntry> for wire::ControlEntry {
             Control::Engine { snapshot } => wire::Control::EngineSnapshot(snapshot.to_vec()),
             Control::Tick { time_ms } => wire::Control::TickMs(*time_ms),
             Control::ReplayDeadLetters { letters } => {
-                wire::Control::ReplayDeadLetters(positions_to_wire(letters))
+                wire::Control::ReplayDeadLetters(letters_to_wire(letters))
             }
             Control::SettleDeadLetters { letters } => {
-                wire::Control::SettleDeadLetters(positions_to_wire(letters))
+                wire::Control::SettleDeadLetters(letters_to_wire(letters))
             }
         };
         Self { position: position_to_bytes(&entry.position).to_vec(), control: Some(control) }
@@ -314,10 +347,10 @@ impl TryFrom<wire::ControlEntry> for ControlEntry {
             }
             Some(wire::Control::TickMs(time_ms)) => Control::Tick { time_ms },
             Some(wire::Control::ReplayDeadLetters(letters)) => {
-                Control::ReplayDeadLetters { letters: positions_from_wire(letters)? }
+                Control::ReplayDeadLetters { letters: letters_from_wire(letters)? }
             }
             Some(wire::Control::SettleDeadLetters(letters)) => {
-                Control::SettleDeadLetters { letters: positions_from_wire(letters)? }
+                Control::SettleDeadLetters { letters: letters_from_wire(letters)? }
             }
             None => {
                 return Err(DecodeError::Field {
@@ -384,9 +417,7 @@ impl From<&Alert> for wire::Alert {
             fields: alert.fields.iter().map(Into::into).collect(),
             why: alert.why.clone(),
             snapshot: alert.snapshot.to_vec(),
-            stream: alert.source.stream.to_string(),
-            shard: alert.source.shard.to_string(),
-            position: position_to_bytes(&alert.source.position).to_vec(),
+            source: Some((&alert.source).into()),
         }
     }
 }
@@ -418,11 +449,7 @@ impl TryFrom<wire::Alert> for Alert {
             fields: alert.fields.into_iter().map(Into::into).collect(),
             why: alert.why,
             snapshot: exactly("alert", "snapshot", &alert.snapshot)?,
-            source: Source {
-                stream: alert.stream.into_boxed_str(),
-                shard: alert.shard.into_boxed_str(),
-                position: position("alert", &alert.position)?,
-            },
+            source: source("alert", alert.source)?,
         })
     }
 }
@@ -495,7 +522,7 @@ mod tests {
             stream_time_ms: -1,
             events: vec![AlertEvent { change: Change::Escalated, alert: alert() }],
             dead_letters: vec![DeadLetter {
-                position: here,
+                source: alert().source,
                 arrival_ms: 12,
                 reason: "no series".into(),
                 excerpt: "{}".into(),
@@ -505,7 +532,7 @@ mod tests {
                 ControlEntry { position: here, control: Control::Engine { snapshot: [4; 32] } },
                 ControlEntry {
                     position: here,
-                    control: Control::ReplayDeadLetters { letters: vec![here, Position::default()] },
+                    control: Control::ReplayDeadLetters { letters: vec![alert().source] },
                 },
                 ControlEntry { position: here, control: Control::SettleDeadLetters { letters: vec![] } },
             ],

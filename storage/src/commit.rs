@@ -1,6 +1,9 @@
 //! What a shard's worker commits: one entry of the commit log a batch.
 
-use kizashi_models::{alert::AlertEvent, position::Position};
+use kizashi_models::{
+    alert::AlertEvent,
+    position::{Position, Source},
+};
 
 /// One entry of a shard's commit log: all that came of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +32,8 @@ pub struct Commit {
 /// A record, or a line of one, that could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Where it stands on its shard; the index is that of the line.
-    pub position: Position,
+    /// The stream it was first put on, and where it stands there; the index is that of the line.
+    pub source: Source,
     /// When the stream took the record, Unix milliseconds.
     pub arrival_ms: i64,
     /// What could not be decoded, and what would be.
@@ -63,12 +66,12 @@ pub enum Control {
     },
     /// These dead letters are about to be put through the mapping once more.
     ReplayDeadLetters {
-        /// Positions of the letters, ascending.
-        letters: Vec<Position>,
+        /// Which.
+        letters: Vec<Source>,
     },
     /// These dead letters are dealt with and are no longer listed.
     SettleDeadLetters {
-        /// Positions of the letters, ascending.
-        letters: Vec<Position>,
+        /// Which.
+        letters: Vec<Source>,
     },
 }

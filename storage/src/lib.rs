@@ -3,4 +3,7 @@
 
 pub mod codec;
 pub mod commit;
+pub mod commit_log;
+pub mod error;
 pub mod history;
+pub mod pieces;
