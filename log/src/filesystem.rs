@@ -3,6 +3,7 @@
 
 mod directory_lock;
 mod hooked;
+mod simulated;
 mod standard;
 
 use std::fmt::Debug;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 pub use directory_lock::DirectoryLock;
 pub use hooked::{HookedFileSystem, Operation, OperationKind};
+pub use simulated::SimFileSystem;
 pub use standard::StdFileSystem;
 
 /// A file system: the few operations that a durable store needs.

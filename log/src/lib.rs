@@ -58,7 +58,8 @@ mod wait;
 pub use entry::{Entry, EntryParts};
 pub use error::LogError;
 pub use filesystem::{
-    DirectoryLock, File, FileLock, FileSystem, HookedFileSystem, Operation, OperationKind, StdFileSystem,
+    DirectoryLock, File, FileLock, FileSystem, HookedFileSystem, Operation, OperationKind, SimFileSystem,
+    StdFileSystem,
 };
 pub use log::{Log, LogOptions};
 pub use recovery::Recovery;

@@ -32,7 +32,7 @@ fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StdFileSystem;
+    use crate::{SimFileSystem, StdFileSystem};
 
     fn second_opener_is_told_who_holds_it(fs: &dyn FileSystem, dir: &Path) {
         let lock = DirectoryLock::acquire(fs, dir).unwrap();
@@ -51,5 +51,8 @@ mod tests {
     fn a_directory_has_one_owner() {
         let dir = tempfile::tempdir().unwrap();
         second_opener_is_told_who_holds_it(&StdFileSystem, dir.path());
+        let fs = SimFileSystem::new();
+        fs.create_dir_all(Path::new("/data")).unwrap();
+        second_opener_is_told_who_holds_it(&fs, Path::new("/data"));
     }
 }
