@@ -1,7 +1,7 @@
 //! The dead letters that are kept, newest first.
 
 use crate::committed::ShardRef;
-use kizashi_models::position::Position;
+use kizashi_models::position::Source;
 use kizashi_storage::commit;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,14 +20,16 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The letter's id: application, stream, shard, sequence number (hexadecimal) and index, joined by `/`.
+    /// The letter's id: application, then stream, shard, sequence number (hexadecimal) and index of its source,
+    /// joined by `/`.
     pub fn id(&self) -> String {
-        letter_id(&self.shard, &self.letter.position)
+        letter_id(&self.shard, &self.letter.source)
     }
 }
 
-fn letter_id(shard: &ShardRef, position: &Position) -> String {
-    let mut id = format!("{}/{}/{}/", shard.application, shard.stream, shard.shard);
+fn letter_id(shard: &ShardRef, source: &Source) -> String {
+    let position = &source.position;
+    let mut id = format!("{}/{}/{}/", shard.application, source.stream, source.shard);
     let first = position.sequence.iter().position(|byte| *byte != 0).unwrap_or(position.sequence.len() - 1);
     for byte in &position.sequence[first..] {
         let _ = write!(id, "{byte:02x}");
@@ -89,9 +91,9 @@ impl DeadLetterBook {
     }
 
     /// Takes out letters of a shard that are dealt with.
-    pub fn settle(&mut self, shard: &ShardRef, positions: &[Position]) {
-        for position in positions {
-            self.remove(&letter_id(shard, position));
+    pub fn settle(&mut self, shard: &ShardRef, letters: &[Source]) {
+        for source in letters {
+            self.remove(&letter_id(shard, source));
         }
     }
 
@@ -152,7 +154,11 @@ pub(crate) mod tests {
                 shard: "shardId-000000000000".into(),
             },
             letter: commit::DeadLetter {
-                position: Position { sequence, index: 2 },
+                source: Source {
+                    stream: stream.into(),
+                    shard: "shardId-000000000000".into(),
+                    position: Position { sequence, index: 2 },
+                },
                 arrival_ms,
                 reason: "`value` is missing".into(),
                 excerpt: "{}".into(),
@@ -186,9 +192,9 @@ pub(crate) mod tests {
         book.put(second.clone());
         assert_eq!(second.id(), "route/b/shardId-000000000000/02/2");
         assert_eq!(*book.get(&second.id()).unwrap(), second);
-        book.settle(&first.shard, &[second.letter.position]);
+        book.settle(&first.shard, std::slice::from_ref(&second.letter.source));
         assert_eq!(book.count(""), 2, "that position is on another shard");
-        book.settle(&second.shard, &[second.letter.position]);
+        book.settle(&second.shard, std::slice::from_ref(&second.letter.source));
         assert_eq!((book.get(&second.id()), book.count("b")), (None, 0));
         book.clear(&second.shard);
         assert_eq!(book.count(""), 1);
