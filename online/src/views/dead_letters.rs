@@ -192,8 +192,9 @@ pub(crate) mod tests {
         book.put(second.clone());
         assert_eq!(second.id(), "route/b/shardId-000000000000/02/2");
         assert_eq!(*book.get(&second.id()).unwrap(), second);
-        book.settle(&first.shard, std::slice::from_ref(&second.letter.source));
-        assert_eq!(book.count(""), 2, "that position is on another shard");
+        let elsewhere = Source { stream: "c".into(), ..second.letter.source.clone() };
+        book.settle(&second.shard, &[elsewhere]);
+        assert_eq!(book.count(""), 2, "that position is on another stream");
         book.settle(&second.shard, std::slice::from_ref(&second.letter.source));
         assert_eq!((book.get(&second.id()), book.count("b")), (None, 0));
         book.clear(&second.shard);
