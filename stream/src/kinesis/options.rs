@@ -1,0 +1,61 @@
+//! Bounds and seams of the endpoint.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// Bounds of the endpoint, and the seams that tests replace.
+#[derive(Clone)]
+pub struct Options {
+    /// Connections served at once; further ones wait to be accepted. Default 1,024.
+    pub connections_max: usize,
+    /// Bytes of one request's body. Default 16 MiB: the largest PutRecords, 10 MiB, in base64, and enough room for
+    /// a record that is somewhat too large to be told so. A larger one is refused with status 413.
+    pub body_bytes_max: usize,
+    /// Bytes of bodies and responses in memory at once, over all connections; beyond it requests wait, and after
+    /// [`Options::body_timeout`] they are refused as exceeding the throughput. Default 256 MiB.
+    pub in_flight_bytes_max: usize,
+    /// Time to send a request's head, which is also how long an idle connection stays open. Default 75 s.
+    pub header_timeout: Duration,
+    /// Time to send a request's body. Default 30 s.
+    pub body_timeout: Duration,
+    /// Time that requests under way have to end once the endpoint is told to stop. Default 10 s.
+    pub drain_timeout: Duration,
+    /// Key of the checksum in iterators. Iterators survive a restart with the same key.
+    pub token_key: [u8; 32],
+    /// The clock, Unix milliseconds.
+    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            body_bytes_max: 16 << 20,
+            in_flight_bytes_max: 256 << 20,
+            header_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            token_key: *b"kizashi kinesis iterator token 1",
+            now_ms: Arc::new(|| {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("connections_max", &self.connections_max)
+            .field("body_bytes_max", &self.body_bytes_max)
+            .field("in_flight_bytes_max", &self.in_flight_bytes_max)
+            .field("header_timeout", &self.header_timeout)
+            .field("body_timeout", &self.body_timeout)
+            .field("drain_timeout", &self.drain_timeout)
+            .finish_non_exhaustive()
+    }
+}
