@@ -1,0 +1,233 @@
+//! Full disks, failed writes, failed syncs, and the bounds.
+
+use std::io::ErrorKind;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+
+use kizashi_log::{HookedFileSystem, Log, LogError, LogOptions, OperationKind, SimFileSystem};
+
+use crate::{DIR, append, open, read_all, segments, small};
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    let fs = SimFileSystem::new();
+    let (log, _) = open(&fs, small()).unwrap();
+    fs.set_capacity(Some(1000));
+    let mut appended = 0;
+    let refused = loop {
+        match append(&log, 0, &[appended as u8; 100]) {
+            Ok(index) => assert_eq!(index, appended),
+            Err(error) => break error,
+        }
+        appended += 1;
+    };
+    assert!(matches!(refused, LogError::Full { .. }), "{refused}");
+    assert!(refused.to_string().contains("no space left"), "{refused}");
+    assert!(appended > 3);
+    assert_eq!(read_all(&log).unwrap().len() as u64, appended, "what is there stays readable");
+    assert_eq!(log.next_index(), appended, "the index is given again");
+    assert!(append(&log, 0, &[0; 100]).is_err(), "still full");
+
+    log.trim(appended).unwrap();
+    assert_eq!(append(&log, 0, b"after the trim").unwrap(), appended);
+    fs.set_capacity(None);
+    assert_eq!(append(&log, 0, &[1; 100]).unwrap(), appended + 1);
+    let before = read_all(&log).unwrap();
+    log.close().unwrap();
+    fs.power_loss(3);
+    let (log, recovery) = open(&fs, small()).unwrap();
+    assert_eq!(recovery.bytes_cut, 0, "what did not fit was cut off at once");
+    assert_eq!(read_all(&log).unwrap(), before);
+}
+
+#[test]
+fn a_full_disk_where_a_segment_begins_leaves_no_broken_one() {
+    for room in 0..120 {
+        let fs = SimFileSystem::new();
+        let (log, _) = open(&fs, small()).unwrap();
+        let mut appended = Vec::new();
+        while segments(&fs).len() < 2 {
+            let entry = vec![appended.len() as u8; 50];
+            append(&log, 0, &entry).unwrap();
+            appended.push(entry);
+        }
+        // The last segment is not full yet; fill it to its bound.
+        while log.bytes() < 800 {
+            let entry = vec![appended.len() as u8; 50];
+            append(&log, 0, &entry).unwrap();
+            appended.push(entry);
+        }
+        fs.set_capacity(Some(log.bytes() + room));
+        while append(&log, 0, b"x").is_ok() {
+            appended.push(b"x".to_vec());
+        }
+        assert_eq!(read_all(&log).unwrap(), appended);
+        drop(log);
+        fs.power_loss(room);
+        let (log, _) = open(&fs, small()).unwrap();
+        assert_eq!(read_all(&log).unwrap(), appended, "with room for {room}");
+        fs.set_capacity(None);
+        append(&log, 0, b"y").unwrap();
+        appended.push(b"y".to_vec());
+        drop(log);
+        assert_eq!(read_all(&open(&fs, small()).unwrap().0).unwrap(), appended);
+    }
+}
+
+#[test]
+fn a_failed_write_anywhere_fails_its_batch_and_no_other() {
+    for at in 0..60 {
+        let fs = SimFileSystem::new();
+        let (log, _) = open(&fs, small()).unwrap();
+        fs.fail_at(fs.operations() + at, ErrorKind::PermissionDenied);
+        let mut appended = Vec::new();
+        let mut failed = Vec::new();
+        for number in 0..30 {
+            let entry = format!("{number:050}").into_bytes();
+            match append(&log, 0, &entry) {
+                Ok(index) => {
+                    assert_eq!(index, appended.len() as u64);
+                    appended.push(entry);
+                }
+                Err(error) => failed.push((entry, error)),
+            }
+            assert_eq!(read_all(&log).unwrap(), appended, "operation {at}");
+        }
+        assert!(!failed.is_empty(), "operation {at}");
+        let poisoned = failed.len() > 1;
+        assert_eq!(
+            log.close().is_err(),
+            poisoned,
+            "operation {at}: one failed append, or poison: {failed:?}"
+        );
+        fs.power_loss(at);
+        let (log, _) = open(&fs, small()).unwrap();
+        let found = read_all(&log).unwrap();
+        assert!(found.starts_with(&appended), "operation {at}: {found:?}");
+        // After a failed sync it is unknown whether the batch is there. After a failed write it is not.
+        let invented = &found[appended.len()..];
+        assert!(
+            invented.is_empty() || (poisoned && invented == [failed[0].0.clone()]),
+            "operation {at}: {invented:?}"
+        );
+        append(&log, 0, b"goes on").unwrap();
+    }
+}
+
+/// A log whose writer stops before each write until it is let go, so that batches queue up behind it.
+fn gated(fs: &SimFileSystem, options: LogOptions) -> (Log, mpsc::Sender<()>) {
+    let (open_gate, gate) = mpsc::channel();
+    let gate = Mutex::new(gate);
+    let hooked = HookedFileSystem::new(Arc::new(fs.clone()), move |operation| {
+        if operation.kind == OperationKind::Write {
+            // An error means that the test has let go of all.
+            let _ = gate.lock().unwrap().recv();
+        }
+        Ok(())
+    });
+    (Log::open(Arc::new(hooked), DIR, options).unwrap().0, open_gate)
+}
+
+#[test]
+fn a_failed_block_fails_those_queued_behind_it() {
+    let fs = SimFileSystem::new();
+    let (log, gate) = gated(&fs, small());
+    gate.send(()).unwrap(); // the segment's header
+    gate.send(()).unwrap(); // the first block
+    append(&log, 0, b"durable").unwrap();
+
+    fs.set_capacity(Some(log.bytes()));
+    let mut tickets = Vec::new();
+    for number in 0..9_u8 {
+        // Large enough that they fall into several blocks and begin a new segment.
+        let (index, ticket) = log.append(0, [[number; 100]], || b"carry".to_vec()).unwrap();
+        assert_eq!(index, 1 + u64::from(number));
+        tickets.push(ticket);
+    }
+    assert_eq!((log.durable_index(), log.next_index()), (1, 10));
+    gate.send(()).unwrap();
+    for ticket in tickets {
+        assert!(matches!(ticket.wait(), Err(LogError::Full { .. })));
+    }
+    assert_eq!((log.durable_index(), log.next_index()), (1, 1));
+
+    // An owner that had built on the failed batches is told so.
+    match log.append_at(10, 0, [b"on top"], Vec::new) {
+        Err(LogError::Moved { expected: 10, next_index: 1 }) => {}
+        other => panic!("{other:?}"),
+    }
+    fs.set_capacity(None);
+    drop(gate);
+    log.append_at(1, 0, [b"again"], Vec::new).unwrap().wait().unwrap();
+    assert_eq!(read_all(&log).unwrap(), [&b"durable"[..], b"again"]);
+}
+
+#[test]
+fn beyond_the_bound_the_log_is_busy() {
+    let fs = SimFileSystem::new();
+    let (log, gate) = gated(&fs, small());
+    let mut tickets = Vec::new();
+    let refused = loop {
+        match log.append(0, [[1; 500]], Vec::new) {
+            Ok((_, ticket)) => tickets.push(ticket),
+            Err(error) => break error,
+        }
+    };
+    match refused {
+        LogError::Busy { pending_bytes, pending_bytes_max } => {
+            assert!(pending_bytes <= pending_bytes_max && pending_bytes + 500 > pending_bytes_max);
+        }
+        other => panic!("{other}"),
+    }
+    assert_eq!(tickets.len(), 7);
+    assert_eq!(log.next_index(), 7, "nothing of a refused batch is queued");
+    drop(gate);
+    for ticket in tickets {
+        ticket.wait().unwrap();
+    }
+    assert_eq!(append(&log, 0, &[1; 500]).unwrap(), 7);
+}
+
+#[test]
+fn what_is_too_large_or_empty_is_refused() {
+    let fs = SimFileSystem::new();
+    let (log, _) = open(&fs, small()).unwrap();
+    let entry = log.append(0, [vec![0; 2001]], Vec::new).unwrap_err();
+    assert_eq!(entry.to_string(), "an entry of 2001 bytes is over the bound of 2000 bytes; split it");
+    let batch = log.append(0, vec![vec![0; 1500]; 3], Vec::new).unwrap_err();
+    assert!(matches!(batch, LogError::TooLarge { what: "a batch", .. }), "{batch}");
+    let empty = log.append(0, [[0; 1]; 0], Vec::new).unwrap_err();
+    assert!(matches!(empty, LogError::EmptyBatch), "{empty}");
+    assert_eq!(log.next_index(), 0);
+    assert_eq!(append(&log, 0, b"").unwrap(), 0, "an empty entry is an entry");
+    assert_eq!(read_all(&log).unwrap(), [b""]);
+}
+
+#[test]
+fn a_failed_sync_poisons_the_log() {
+    let fs = SimFileSystem::new();
+    let (log, _) = open(&fs, small()).unwrap();
+    append(&log, 0, b"durable").unwrap();
+    fs.fail_at(fs.operations() + 1, ErrorKind::Other);
+    assert!(matches!(append(&log, 0, b"lost"), Err(LogError::Io { operation: "sync", .. })));
+    let refused = append(&log, 0, b"refused").unwrap_err();
+    assert!(matches!(refused, LogError::Poisoned { .. }), "{refused}");
+    assert_eq!(read_all(&log).unwrap(), [b"durable"], "reads go on");
+    assert!(matches!(log.close(), Err(LogError::Poisoned { .. })));
+    drop(log);
+    let (log, _) = open(&fs, small()).unwrap();
+    assert_eq!(read_all(&log).unwrap()[0], b"durable");
+    append(&log, 0, b"after").unwrap();
+}
+
+#[test]
+fn a_closed_log_refuses_appends_and_still_reads() {
+    let fs = SimFileSystem::new();
+    let (log, _) = open(&fs, small()).unwrap();
+    let (_, ticket) = log.append(0, [b"queued"], Vec::new).unwrap();
+    log.close().unwrap();
+    ticket.wait().unwrap();
+    assert!(matches!(log.append(0, [b"x"], Vec::new), Err(LogError::Closed)));
+    assert_eq!(read_all(&log).unwrap(), [b"queued"]);
+    log.close().unwrap();
+}
