@@ -9,13 +9,19 @@ use parking_lot::{Condvar, Mutex};
 use crate::LogError;
 
 /// The answer to an append, to come. A future for tasks, [`Ticket::wait`] for threads. Dropping it does
-/// not take the append back.
+/// not take the append back; a clone waits for the same append.
 #[derive(Debug)]
 #[must_use = "an append is durable only when its ticket has resolved"]
 pub struct Ticket {
     outcome: Arc<Outcome>,
     /// Where the outcome keeps this ticket's waker, once it has been polled.
     slot: Option<usize>,
+}
+
+impl Clone for Ticket {
+    fn clone(&self) -> Self {
+        self.outcome.ticket()
+    }
 }
 
 impl Ticket {

@@ -1,0 +1,3 @@
+//! Applications that read streams, as the Kinesis Client Library does.
+
+pub mod lease;
