@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub waiters: Mutex<Waiters>,
     /// The writer has ended: nothing will become durable any more.
     pub ended: AtomicBool,
+    /// Held while trimming; whether a segment was removed and the removal is not yet durable.
+    pub trim_unsynced: Mutex<bool>,
 }
 
 /// What waits to be written.
@@ -94,49 +96,91 @@ impl Queue {
         let first_index = self.next_index;
         let time_ms = time_ms.max(self.time_ms_last);
         let new_segment = self.segment_bytes.is_none_or(|bytes| bytes >= options.segment_bytes);
-        let joins =
-            !new_segment && self.blocks.back().is_some_and(|last| last.builder.bytes() < options.block_bytes);
-        if !joins {
-            let builder = BlockBuilder::new(first_index, time_ms);
-            self.blocks.push_back(QueuedBlock { builder, carry: None, outcome: Arc::default() });
-        }
-
-        let pending_bytes = self.pending_bytes;
-        let block = self.blocks.back_mut().expect("one was queued above");
-        let (count_before, bytes_before) =
-            if joins { (block.builder.count(), block.builder.bytes()) } else { (0, 0) };
-        let mut pushed = Ok(());
-        for entry in entries {
-            pushed = check_size(options, pending_bytes, block.builder.bytes() - bytes_before, &entry);
-            if pushed.is_err() {
-                break;
+        let (count, bytes) = {
+            let mut draft = Draft::new(&mut self.blocks, new_segment, options, first_index, time_ms);
+            for entry in entries {
+                check_size(options, self.pending_bytes, draft.bytes(), &entry)?;
+                draft.block().builder.push(time_ms, &entry);
             }
-            block.builder.push(time_ms, &entry);
-        }
-        let count = block.builder.count() - count_before;
-        if pushed.is_ok() && count == 0 {
-            pushed = Err(LogError::EmptyBatch);
-        }
-        if let Err(error) = pushed {
-            block.builder.truncate(count_before);
-            if !joins {
-                self.blocks.pop_back();
+            if draft.count() == 0 {
+                return Err(LogError::EmptyBatch);
             }
-            return Err(error);
-        }
-
-        let batch_bytes = block.builder.bytes() - bytes_before;
-        if new_segment {
-            let carry = carry();
-            self.segment_bytes = Some((segment::HEADER_BYTES + carry.len()) as u64);
-            block.carry = Some(carry);
-        }
-        let ticket = block.outcome.ticket();
-        self.pending_bytes += batch_bytes;
-        self.segment_bytes = self.segment_bytes.map(|bytes| bytes + batch_bytes as u64);
+            if new_segment {
+                let carry = carry();
+                self.segment_bytes = Some((segment::HEADER_BYTES + carry.len()) as u64);
+                draft.block().carry = Some(carry);
+            }
+            draft.accept()
+        };
+        self.pending_bytes += bytes;
+        self.segment_bytes = self.segment_bytes.map(|before| before + bytes as u64);
         self.next_index += count as u64;
         self.time_ms_last = time_ms;
-        Ok((first_index, ticket))
+        let outcome = &self.blocks.back().expect("the batch stands in it").outcome;
+        Ok((first_index, outcome.ticket()))
+    }
+}
+
+/// A batch that is being put into the last block. Dropped before it is accepted, as by a bound or by a
+/// panic of the owner's code, it leaves the queue as it was.
+struct Draft<'a> {
+    blocks: &'a mut VecDeque<QueuedBlock>,
+    count_before: usize,
+    bytes_before: usize,
+    accepted: bool,
+}
+
+impl Draft<'_> {
+    fn new<'a>(
+        blocks: &'a mut VecDeque<QueuedBlock>,
+        new_segment: bool,
+        options: &LogOptions,
+        first_index: u64,
+        time_ms: i64,
+    ) -> Draft<'a> {
+        let joins = |last: &&QueuedBlock| !new_segment && last.builder.bytes() < options.block_bytes;
+        let (count_before, bytes_before) = match blocks.back().filter(joins) {
+            Some(last) => (last.builder.count(), last.builder.bytes()),
+            None => {
+                let builder = BlockBuilder::new(first_index, time_ms);
+                blocks.push_back(QueuedBlock { builder, carry: None, outcome: Arc::default() });
+                (0, 0)
+            }
+        };
+        Draft { blocks, count_before, bytes_before, accepted: false }
+    }
+
+    fn block(&mut self) -> &mut QueuedBlock {
+        self.blocks.back_mut().expect("there is one while the batch is drafted")
+    }
+
+    fn count(&mut self) -> usize {
+        self.block().builder.count() - self.count_before
+    }
+
+    /// Bytes of the batch so far, with the block's header if the batch begins the block.
+    fn bytes(&mut self) -> usize {
+        self.block().builder.bytes() - self.bytes_before
+    }
+
+    /// Leaves the batch in the queue; its entries and bytes.
+    fn accept(mut self) -> (usize, usize) {
+        self.accepted = true;
+        (self.count(), self.bytes())
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if self.accepted {
+            return;
+        }
+        let count_before = self.count_before;
+        if count_before == 0 {
+            self.blocks.pop_back();
+        } else {
+            self.block().builder.truncate(count_before);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The handle of a log.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use crate::block::Block;
 use crate::cache::Cache;
 use crate::commit::{Queue, Shared, Writer};
 use crate::recovery::{self, Recovery};
+use crate::segment::Segment;
 use crate::wait::{WaitBeyond, Waiters};
 use crate::{Entry, EntryParts, FileSystem, LogError, Ticket};
 
@@ -89,6 +91,7 @@ impl Log {
             cache: Mutex::new(Cache::new(options.cache_bytes)),
             waiters: Mutex::new(Waiters::default()),
             ended: AtomicBool::new(false),
+            trim_unsynced: Mutex::new(false),
             options,
         });
         let writer = Writer::new(shared.clone(), recovered.active);
@@ -205,7 +208,7 @@ impl Log {
 
     /// The index of the oldest entry; equal to [`Log::durable_index`] in an empty log.
     pub fn first_index(&self) -> u64 {
-        self.shared.segments.read().front().map_or(0, |segment| segment.header.first_index)
+        first_index(&self.shared.segments.read())
     }
 
     /// The index that the next append will be given.
@@ -232,7 +235,7 @@ impl Log {
             let segments = self.shared.segments.read();
             let after = segments.partition_point(|segment| segment.header.time_ms < time_ms);
             let Some(before) = after.checked_sub(1) else {
-                return Ok(self.first_index_of(&segments));
+                return Ok(first_index(&segments));
             };
             let next_index = segments.get(after).map_or(durable_index, |next| next.header.first_index);
             (segments[before].clone(), next_index)
@@ -250,10 +253,6 @@ impl Log {
         Ok(next_index)
     }
 
-    fn first_index_of(&self, segments: &std::collections::VecDeque<Arc<crate::segment::Segment>>) -> u64 {
-        segments.front().map_or(0, |segment| segment.header.first_index)
-    }
-
     /// Removes whole segments all of whose entries lie before `before_index`. The last one stays.
     /// Returns the first index that is left.
     pub fn trim(&self, before_index: u64) -> Result<u64, LogError> {
@@ -267,8 +266,16 @@ impl Log {
     }
 
     /// Removes the oldest segment as long as the one after it satisfies a condition.
-    fn trim_while(&self, removable: impl Fn(&crate::segment::Segment) -> bool) -> Result<u64, LogError> {
+    fn trim_while(&self, removable: impl Fn(&Segment) -> bool) -> Result<u64, LogError> {
+        let (fs, dir) = (&self.shared.fs, &self.shared.dir);
+        let mut unsynced = self.shared.trim_unsynced.lock();
         loop {
+            // One removal after the other, so that a power loss can't keep an older segment and lose a
+            // newer one: a gap is taken for corruption.
+            if *unsynced {
+                fs.sync_dir(dir).map_err(|error| LogError::io("sync", dir, error))?;
+                *unsynced = false;
+            }
             let oldest = {
                 let mut segments = self.shared.segments.write();
                 match segments.get(1) {
@@ -276,10 +283,12 @@ impl Log {
                     _ => break,
                 }
             };
-            let (fs, dir) = (&self.shared.fs, &self.shared.dir);
-            fs.remove(&oldest.path).map_err(|error| LogError::io("remove", &oldest.path, error))?;
-            // One after the other, so that a power loss can't keep an older one and lose a newer.
-            fs.sync_dir(dir).map_err(|error| LogError::io("sync", dir, error))?;
+            *unsynced = true;
+            if let Err(error) = fs.remove(&oldest.path) {
+                let error = LogError::io("remove", &oldest.path, error);
+                self.shared.segments.write().push_front(oldest);
+                return Err(error);
+            }
         }
         let first_index = self.first_index();
         self.shared.cache.lock().trim(first_index);
@@ -299,6 +308,10 @@ impl Log {
             None => Ok(()),
         }
     }
+}
+
+fn first_index(segments: &VecDeque<Arc<Segment>>) -> u64 {
+    segments.front().map_or(0, |segment| segment.header.first_index)
 }
 
 impl WriterThread {
