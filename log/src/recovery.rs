@@ -101,7 +101,7 @@ pub(crate) fn recover(fs: &dyn FileSystem, dir: &Path) -> Result<Recovered, LogE
 }
 
 enum Last {
-    Intact(LastSegment),
+    Intact(Box<LastSegment>),
     /// The file was created, but its header is not whole, so no entry in it was ever acknowledged.
     Unborn {
         bytes: u64,
@@ -173,7 +173,8 @@ fn open_last(fs: &dyn FileSystem, dir: &Path, first_index: u64) -> Result<Last, 
     // cache is served from here on, so it must be as durable as all else.
     file.sync_data().map_err(|error| LogError::io("sync", &segment.path, error))?;
     fs.sync_dir(dir).map_err(|error| LogError::io("sync", dir, error))?;
-    Ok(Last::Intact(LastSegment { segment, file, carry, next_index, time_ms_last, chain, bytes_cut }))
+    let last = LastSegment { segment, file, carry, next_index, time_ms_last, chain, bytes_cut };
+    Ok(Last::Intact(Box::new(last)))
 }
 
 /// The block at `offset`, if an intact one stands there.

@@ -141,20 +141,35 @@ pub(crate) struct Segment {
     pub header: SegmentHeader,
     /// Durable bytes of the file.
     length: AtomicU64,
-    /// The sparse index. Kept by the writer for segments that it wrote, made on the first read of others.
-    marks: Mutex<Option<Vec<Mark>>>,
+    /// Kept by the writer for segments that it wrote, made on the first read of others.
+    sparse_index: Mutex<Option<SparseIndex>>,
+}
+
+/// Where some of the blocks begin, at least [`MARK_BYTES`] apart.
+#[derive(Debug, Default)]
+struct SparseIndex {
+    marks: Vec<Mark>,
+    /// Where the headers stop to make sense, if they do. What stands before is served.
+    broken: Option<Broken>,
+}
+
+#[derive(Debug)]
+struct Broken {
+    index: u64,
+    offset: u64,
+    error: LogError,
 }
 
 impl Segment {
     /// A segment whose sparse index is made when it is first needed.
     pub fn unindexed(path: PathBuf, header: SegmentHeader, length: u64) -> Segment {
-        Segment { path, header, length: AtomicU64::new(length), marks: Mutex::new(None) }
+        Segment { path, header, length: AtomicU64::new(length), sparse_index: Mutex::new(None) }
     }
 
     /// A segment whose blocks are all announced by [`Segment::grow`].
     pub fn indexed(path: PathBuf, header: SegmentHeader) -> Segment {
         let length = AtomicU64::new(header.blocks_offset());
-        Segment { path, header, length, marks: Mutex::new(Some(Vec::new())) }
+        Segment { path, header, length, sparse_index: Mutex::new(Some(SparseIndex::default())) }
     }
 
     pub fn length(&self) -> u64 {
@@ -164,8 +179,8 @@ impl Segment {
     /// Takes in a block that is durable now.
     pub fn grow(&self, header: &BlockHeader) {
         let offset = self.length();
-        if let Some(marks) = &mut *self.marks.lock() {
-            push_mark(marks, header, offset);
+        if let Some(sparse_index) = &mut *self.sparse_index.lock() {
+            sparse_index.push(header, offset);
         }
         self.length.store(offset + header.block_bytes(), Ordering::Release);
     }
@@ -180,14 +195,8 @@ impl Segment {
     ) -> Result<Vec<Arc<Block>>, LogError> {
         let length = self.length();
         let file = fs.open(&self.path).map_err(|error| LogError::io("open", &self.path, error))?;
-        let (start, end) = self.with_marks(&*file, length, next_index, |marks| {
-            let after = marks.partition_point(|mark| mark.first_index <= index);
-            let start = marks[..after].last().map(|mark| mark.offset);
-            (start, marks.get(after).map_or(length, |mark| mark.offset))
-        })?;
-        let start = start.ok_or_else(|| {
-            LogError::corrupt(&self.path, self.header.blocks_offset(), format!("entry {index} is missing"))
-        })?;
+        let (start, end) =
+            self.with_index(&*file, length, next_index, |sparse_index| sparse_index.span(index, length))??;
         let mut bytes = vec![0; (end - start) as usize];
         file.read_exact_at(&mut bytes, start).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => LogError::corrupt(&self.path, start, "the file is cut"),
@@ -217,54 +226,74 @@ impl Segment {
     /// after that time does not stand before it. The segment's first index if there is none.
     pub fn mark_before(&self, fs: &dyn FileSystem, time_ms: i64, next_index: u64) -> Result<u64, LogError> {
         let file = fs.open(&self.path).map_err(|error| LogError::io("open", &self.path, error))?;
-        self.with_marks(&*file, self.length(), next_index, |marks| {
-            let after = marks.partition_point(|mark| mark.time_ms < time_ms);
-            marks[..after].last().map_or(self.header.first_index, |mark| mark.first_index)
+        self.with_index(&*file, self.length(), next_index, |sparse_index| {
+            let after = sparse_index.marks.partition_point(|mark| mark.time_ms < time_ms);
+            sparse_index.marks[..after].last().map_or(self.header.first_index, |mark| mark.first_index)
         })
     }
 
-    fn with_marks<T>(
+    fn with_index<T>(
         &self,
         file: &dyn File,
         length: u64,
         next_index: u64,
-        look_up: impl FnOnce(&[Mark]) -> T,
+        look_up: impl FnOnce(&SparseIndex) -> T,
     ) -> Result<T, LogError> {
-        let mut marks = self.marks.lock();
-        if marks.is_none() {
-            *marks = Some(self.scan_marks(file, length, next_index)?);
+        let mut sparse_index = self.sparse_index.lock();
+        if sparse_index.is_none() {
+            *sparse_index = Some(self.scan(file, length, next_index)?);
         }
-        Ok(look_up(marks.as_deref().expect("made above")))
+        Ok(look_up(sparse_index.as_ref().expect("made above")))
     }
 
     /// Makes the sparse index from the headers of all blocks. Payloads are verified when they are read.
-    fn scan_marks(&self, file: &dyn File, length: u64, next_index: u64) -> Result<Vec<Mark>, LogError> {
+    fn scan(&self, file: &dyn File, length: u64, next_index: u64) -> Result<SparseIndex, LogError> {
         let mut headers = HeaderScan::new(file, &self.path, length);
-        let mut marks = Vec::new();
+        let mut sparse_index = SparseIndex::default();
         let (mut offset, mut index, mut chain) =
             (self.header.blocks_offset(), self.header.first_index, self.header.crc);
-        while offset < length {
-            let corrupt = |reason: &str| LogError::corrupt(&self.path, offset, reason);
-            let header =
-                headers.at(offset)?.ok_or_else(|| corrupt("the header of a block does not verify"))?;
-            if header.first_index != index || header.chain != chain {
-                return Err(corrupt("a block does not follow the one before"));
+        let reason = loop {
+            if offset >= length && index == next_index {
+                return Ok(sparse_index);
             }
-            push_mark(&mut marks, &header, offset);
+            if offset >= length {
+                break format!("the segment ends at entry {index}, but the next one begins at {next_index}");
+            }
+            let Some(header) = headers.at(offset)? else {
+                break "the header of a block does not verify".to_owned();
+            };
+            if header.first_index != index || header.chain != chain {
+                break "a block does not follow the one before".to_owned();
+            }
+            if offset + header.block_bytes() > length {
+                break "the file is cut within a block".to_owned();
+            }
+            sparse_index.push(&header, offset);
             (offset, index, chain) = (offset + header.block_bytes(), header.next_index(), header.crc);
-        }
-        if offset != length || index != next_index {
-            let reason =
-                format!("the segment ends at entry {index}, but the next one begins at {next_index}");
-            return Err(LogError::corrupt(&self.path, length, reason));
-        }
-        Ok(marks)
+        };
+        let error = LogError::corrupt(&self.path, offset, reason);
+        sparse_index.broken = Some(Broken { index, offset, error });
+        Ok(sparse_index)
     }
 }
 
-fn push_mark(marks: &mut Vec<Mark>, header: &BlockHeader, offset: u64) {
-    if marks.last().is_none_or(|mark| offset >= mark.offset + MARK_BYTES) {
-        marks.push(Mark { first_index: header.first_index, time_ms: header.time_ms, offset });
+impl SparseIndex {
+    fn push(&mut self, header: &BlockHeader, offset: u64) {
+        if self.marks.last().is_none_or(|mark| offset >= mark.offset + MARK_BYTES) {
+            self.marks.push(Mark { first_index: header.first_index, time_ms: header.time_ms, offset });
+        }
+    }
+
+    /// Where the marked run of blocks that holds an index begins and ends, in a file of a durable length.
+    fn span(&self, index: u64, length: u64) -> Result<(u64, u64), LogError> {
+        let length = match &self.broken {
+            Some(broken) if broken.index <= index => return Err(broken.error.clone()),
+            Some(broken) => broken.offset,
+            None => length,
+        };
+        let after = self.marks.partition_point(|mark| mark.first_index <= index);
+        let start = self.marks[..after].last().expect("the first block of a segment is marked").offset;
+        Ok((start, self.marks.get(after).map_or(length, |mark| mark.offset)))
     }
 }
 

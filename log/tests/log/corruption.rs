@@ -83,6 +83,23 @@ fn the_error_names_the_file_and_the_block_and_the_rest_is_served() {
 }
 
 #[test]
+fn what_stands_before_a_corrupt_header_is_served() {
+    let (fs, entries) = written();
+    let path = path(&fs, 0);
+    let block = 40 + 2 + 60;
+    flip(&fs, &path, 52 + 2 * block + 20);
+    let (log, _) = open(&fs, small()).unwrap();
+    for index in 0..2 {
+        assert_eq!(log.read(index, 1, 0).unwrap()[0].data, entries[index as usize]);
+    }
+    match log.read(2, 1, 0) {
+        Err(LogError::Corrupt { offset, .. }) => assert_eq!(offset, 52 + 2 * block),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(log.find_time(1).unwrap(), 1);
+}
+
+#[test]
 fn a_cut_segment_in_the_middle_is_corrupt() {
     let (fs, _) = written();
     let path = path(&fs, 1);

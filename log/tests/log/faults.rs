@@ -231,3 +231,50 @@ fn a_closed_log_refuses_appends_and_still_reads() {
     assert_eq!(read_all(&log).unwrap(), [b"queued"]);
     log.close().unwrap();
 }
+
+#[test]
+fn a_trim_that_fails_leaves_no_gap() {
+    for at in 0..4 {
+        let fs = SimFileSystem::new();
+        let (log, _) = open(&fs, small()).unwrap();
+        let entries: Vec<Vec<u8>> = (0..30).map(|number| vec![number; 60]).collect();
+        for entry in &entries {
+            append(&log, 0, entry).unwrap();
+        }
+        fs.fail_at(fs.operations() + at, ErrorKind::Other);
+        assert!(log.trim(20).is_err());
+        assert_eq!(read_all(&log).unwrap(), entries[log.first_index() as usize..]);
+        let first_index = log.trim(20).unwrap();
+        assert!(first_index > 10 && first_index <= 20);
+        fs.power_loss(at);
+        let (log, _) = open(&fs, small()).unwrap();
+        assert_eq!(log.first_index(), first_index);
+        assert_eq!(read_all(&log).unwrap(), entries[first_index as usize..]);
+    }
+}
+
+#[test]
+fn an_owner_that_panics_in_an_append_leaves_the_log_as_it_was() {
+    let fs = SimFileSystem::new();
+    let (log, gate) = gated(&fs, small());
+    let panics = |entries_before: usize| {
+        let entries = (0..5).map(|number| {
+            assert!(number < entries_before, "an owner's mistake");
+            [number as u8; 10]
+        });
+        let append = || log.append(0, entries, || panic!("an owner's mistake")).map(|_| ());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(append)).is_err());
+    };
+    panics(5);
+    panics(3);
+    let (_, first) = log.append(0, [b"first"], Vec::new).unwrap();
+    let (_, second) = log.append(0, [b"second"], Vec::new).unwrap();
+    panics(3);
+    let (index, third) = log.append(0, [b"third"], Vec::new).unwrap();
+    assert_eq!(index, 2);
+    drop(gate);
+    for ticket in [first, second, third] {
+        ticket.wait().unwrap();
+    }
+    assert_eq!(read_all(&log).unwrap(), [&b"first"[..], b"second", b"third"]);
+}
