@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# 100 kills in the middle of a load, each half at a random and half at a counted moment, and what was lost.
+# KIZASHI_KILLS and KIZASHI_SEED change the number and the order of moments.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/needs.sh
+needs cargo node npm
+cargo build --release --bin kizashi
+KIZASHI_BIN="$(realpath "$(target_folder)")/release/kizashi" KIZASHI_KILLS="${KIZASHI_KILLS:-100}" \
+    cargo test -p kizashi-tests --test end_to_end kills -- --nocapture

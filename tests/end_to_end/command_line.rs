@@ -1,0 +1,86 @@
+//! The commands as typed.
+
+use crate::eventually;
+use kizashi_tests::{
+    Service, run,
+    waveform::{Burst, Random},
+};
+use serde_json::Value;
+
+const BURST: Burst = Burst { before: 300, during: 5, after: 120 };
+
+#[test]
+fn what_is_put_by_hand_is_printed_as_an_alert() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&folder.path().join("data"));
+    let url = service.url();
+    let mut random = Random::new(7);
+    let lines: String = (0..BURST.len())
+        .map(|step| {
+            let value = BURST.value(step, &mut random);
+            format!("{{\"series\":\"door\",\"time\":{},\"value\":{value}}}\n", 1_767_225_600 + step)
+        })
+        .collect();
+    let put = run(&["put", "--server", &url, "--partition-key", "door"], lines.as_bytes());
+    assert!(put.status.success(), "{put:?}");
+    assert_eq!(put.stdout, format!("{} records are durable\n", BURST.len()));
+
+    let alert = eventually(|| {
+        let alerts = run(&["alerts", "--json", "--server", &url], b"");
+        assert!(alerts.status.success(), "{alerts:?}");
+        alerts.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|alert| !alert["closed"].is_null())
+    });
+    assert_eq!(alert["series"], "door");
+    assert_eq!(alert["opened"], "2026-01-01T00:05:00.000Z");
+    for key in ["id", "severity", "surprise", "why", "stream", "observations", "fields", "snapshot"] {
+        assert!(!alert[key].is_null(), "{key} in {alert}");
+    }
+    let text = run(&["alerts", "--server", &url, "--filter", "series:do*"], b"");
+    assert!(text.stdout.contains("door"), "{text:?}");
+    let none = run(&["alerts", "--server", &url, "--filter", "series:window"], b"");
+    assert_eq!((none.status.code(), none.stdout.as_str()), (Some(0), ""));
+    let wrong = run(&["alerts", "--server", &url, "--filter", "colour:red"], b"");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(wrong.stderr.contains("colour") && wrong.stderr.contains("severity"), "{wrong:?}");
+}
+
+#[test]
+fn dead_letters_are_listed_and_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&folder.path().join("data"));
+    let url = service.url();
+    let put = run(&["put", "--server", &url], b"{\"series\":\"a\",\"value\":1}\n{\"series\":\"a\",\"value\":\"hot\"}\nnonsense\n");
+    assert!(put.status.success(), "{put:?}");
+    let letters = eventually(|| {
+        let list = run(&["dead-letters", "list", "--json", "--server", &url], b"");
+        assert!(list.status.success(), "{list:?}");
+        let letters: Vec<Value> = list.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (letters.len() == 2).then_some(letters)
+    });
+    let hot = letters.iter().find(|letter| letter["excerpt"].as_str().unwrap().contains("hot")).unwrap();
+    assert!(hot["reason"].as_str().unwrap().contains("value"), "{hot}");
+    let replay = run(&["dead-letters", "replay", "--server", &url], b"");
+    assert_eq!(replay.stdout, "0 replayed, 2 still can't be decoded, 0 are gone from the stream\n", "{replay:?}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_told_as_such() {
+    for arguments in [&["alerts"][..], &["put"], &["dead-letters", "list"], &["agent"]] {
+        // Port 9 is discard: nothing listens there on a test machine.
+        let finished = run(&[arguments, &["--server", "http://127.0.0.1:9"]].concat(), b"");
+        assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+        assert!(finished.stderr.contains("no service answers at http://127.0.0.1:9"), "{finished:?}");
+        assert!(finished.stderr.contains("kizashi serve"), "{finished:?}");
+    }
+    let finished = run(&["alerts", "--server", "localhost"], b"");
+    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+}
+
+#[test]
+fn completions_and_help_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let finished = run(&["completions", shell], b"");
+        assert!(finished.status.success() && finished.stdout.contains("dead-letters"), "{shell}");
+    }
+    assert!(run(&["--help"], b"").stdout.contains("backtest"));
+}
