@@ -1,1 +1,24 @@
-//! See docs/ARCHITECTURE.md.
+//! What the benchmarks share. Each is a binary that prints its figures beside its peer's.
+
+use kizashi_proto::v1::{PutRecord, PutRecordsRequest, records_client::RecordsClient};
+use std::time::Duration;
+use tonic::transport::Channel;
+
+/// The `q`-quantile of sorted durations, in milliseconds; NaN where there are none.
+pub fn quantile(sorted: &[Duration], q: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * q).round() as usize).map_or(f64::NAN, |duration| duration.as_secs_f64() * 1e3)
+}
+
+/// Puts a batch on stream `events`; what the service could not take now is put again.
+pub async fn put_until_taken(records: &mut RecordsClient<Channel>, mut batch: Vec<PutRecord>) {
+    while !batch.is_empty() {
+        let request = PutRecordsRequest { stream: "events".into(), records: batch.clone() };
+        let results = records.put_records(request).await.expect("the service answers").into_inner().results;
+        let refused = batch.into_iter().zip(results).filter(|(_, result)| !result.error_code.is_empty());
+        batch = refused.map(|(record, _)| record).collect();
+        if !batch.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

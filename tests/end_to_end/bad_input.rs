@@ -2,8 +2,8 @@
 
 use crate::eventually;
 use kizashi_proto::v1::{
-    GetStatusRequest, ListSeriesRequest, PutRecord, PutRecordsRequest, QuerySeriesRequest, records_client::RecordsClient,
-    series_client::SeriesClient, status_client::StatusClient,
+    GetStatusRequest, ListSeriesRequest, PutRecord, PutRecordsRequest, QuerySeriesRequest,
+    records_client::RecordsClient, series_client::SeriesClient, status_client::StatusClient,
 };
 use kizashi_tests::{Service, run};
 use serde_json::Value;
@@ -29,8 +29,13 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
         (format!("{{\"series\":\"a\",\"time\":\"{far}\",\"value\":1}}"), "ahead"),
         (format!("{{\"series\":\"{}\",\"value\":1}}", "k".repeat(5000)), "series"),
     ];
-    let good = ["{\"series\":\"b\",\"value\":\"NaN\"}", "{\"series\":\"b\",\"value\":\"-Infinity\"}", "{\"series\":\"b\",\"value\":2}"];
-    let input: String = bad.iter().map(|(line, _)| line.as_str()).chain(good).map(|line| format!("{line}\n")).collect();
+    let good = [
+        "{\"series\":\"b\",\"value\":\"NaN\"}",
+        "{\"series\":\"b\",\"value\":\"-Infinity\"}",
+        "{\"series\":\"b\",\"value\":2}",
+    ];
+    let input: String =
+        bad.iter().map(|(line, _)| line.as_str()).chain(good).map(|line| format!("{line}\n")).collect();
     let put = run(&["put", "--server", &url], input.as_bytes());
     assert_eq!(put.stdout, format!("{} records are durable\n", bad.len() + good.len()), "{put:?}");
 
@@ -43,7 +48,9 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
     for (line, named) in &bad {
         let excerpt: String = line.chars().take(60).collect();
         let letter = letters.iter().find(|letter| letter["excerpt"].as_str().unwrap().starts_with(&excerpt));
-        let reason = letter.unwrap_or_else(|| panic!("no letter for {excerpt}: {letters:#?}"))["reason"].as_str().unwrap();
+        let reason = letter.unwrap_or_else(|| panic!("no letter for {excerpt}: {letters:#?}"))["reason"]
+            .as_str()
+            .unwrap();
         assert!(reason.contains(named), "{excerpt}: {reason}");
     }
     eventually(|| {
@@ -83,7 +90,10 @@ async fn wrong_requests_are_refused_with_the_field_and_the_way_out() {
 
     let mut records = RecordsClient::new(service.channel().await);
     let too_many = vec![PutRecord { partition_key: "a".into(), data: b"{}".to_vec() }; 501];
-    let status = records.put_records(PutRecordsRequest { stream: String::new(), records: too_many }).await.unwrap_err();
+    let status = records
+        .put_records(PutRecordsRequest { stream: String::new(), records: too_many })
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("500"), "{status:?}");
     let too_large = vec![PutRecord { partition_key: "a".into(), data: vec![b'x'; 11 << 20] }];
@@ -134,7 +144,10 @@ fn an_occupied_port_and_an_address_beyond_loopback_are_refused() {
     for (flag, other) in [("--listen", "--kinesis"), ("--kinesis", "--listen")] {
         let started = run(&["serve", "--data", data, flag, &occupied.to_string(), other, "127.0.0.1:0"], b"");
         assert_eq!(started.status.code(), Some(1), "{started:?}");
-        assert!(started.stderr.contains(&occupied.to_string()) && started.stderr.contains("in use"), "{started:?}");
+        assert!(
+            started.stderr.contains(&occupied.to_string()) && started.stderr.contains("in use"),
+            "{started:?}"
+        );
         assert_eq!(started.stdout, "", "no ready line");
     }
     drop(holder);
@@ -152,7 +165,10 @@ fn a_typo_in_the_configuration_is_told_with_its_line() {
     for arguments in [&["config", "check", file][..], &["serve", "--config", file]] {
         let finished = run(arguments, b"");
         assert_eq!(finished.status.code(), Some(2), "{finished:?}");
-        assert!(finished.stderr.contains("kizashi.toml:3") && finished.stderr.contains("shards"), "{finished:?}");
+        assert!(
+            finished.stderr.contains("kizashi.toml:3") && finished.stderr.contains("shards"),
+            "{finished:?}"
+        );
     }
     std::fs::write(file, "[streams.events]\nshards = 2\n").unwrap();
     assert!(run(&["config", "check", file], b"").status.success());
@@ -163,13 +179,18 @@ async fn a_full_disk_refuses_puts_and_shows_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     // From the 200th write to the streams on, the disk is full.
-    let service = Service::start_with(&data, "[streams.events]\nshards = 1\n", &[("KIZASHI_FAIL_AT", "full:streams/events/:200")]);
+    let service = Service::start_with(
+        &data,
+        "[streams.events]\nshards = 1\n",
+        &[("KIZASHI_FAIL_AT", "full:streams/events/:200")],
+    );
     let mut records = RecordsClient::new(service.channel().await);
     let put = |n: u32| PutRecordsRequest {
         stream: String::new(),
         records: vec![PutRecord {
             partition_key: "a".into(),
-            data: format!("{{\"series\":\"a\",\"time\":{},\"value\":{}}}", 1_767_225_600 + n, n % 7).into_bytes(),
+            data: format!("{{\"series\":\"a\",\"time\":{},\"value\":{}}}", 1_767_225_600 + n, n % 7)
+                .into_bytes(),
         }],
     };
     let mut taken = 0;

@@ -28,7 +28,11 @@ fn what_is_put_by_hand_is_printed_as_an_alert() {
     let alert = eventually(|| {
         let alerts = run(&["alerts", "--json", "--server", &url], b"");
         assert!(alerts.status.success(), "{alerts:?}");
-        alerts.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|alert| !alert["closed"].is_null())
+        alerts
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .find(|alert| !alert["closed"].is_null())
     });
     assert_eq!(alert["series"], "door");
     assert_eq!(alert["opened"], "2026-01-01T00:05:00.000Z");
@@ -49,18 +53,25 @@ fn dead_letters_are_listed_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(&folder.path().join("data"));
     let url = service.url();
-    let put = run(&["put", "--server", &url], b"{\"series\":\"a\",\"value\":1}\n{\"series\":\"a\",\"value\":\"hot\"}\nnonsense\n");
+    let put = run(
+        &["put", "--server", &url],
+        b"{\"series\":\"a\",\"value\":1}\n{\"series\":\"a\",\"value\":\"hot\"}\nnonsense\n",
+    );
     assert!(put.status.success(), "{put:?}");
     let letters = eventually(|| {
         let list = run(&["dead-letters", "list", "--json", "--server", &url], b"");
         assert!(list.status.success(), "{list:?}");
-        let letters: Vec<Value> = list.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let letters: Vec<Value> =
+            list.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (letters.len() == 2).then_some(letters)
     });
     let hot = letters.iter().find(|letter| letter["excerpt"].as_str().unwrap().contains("hot")).unwrap();
     assert!(hot["reason"].as_str().unwrap().contains("value"), "{hot}");
     let replay = run(&["dead-letters", "replay", "--server", &url], b"");
-    assert_eq!(replay.stdout, "0 replayed, 2 still can't be decoded, 0 are gone from the stream\n", "{replay:?}");
+    assert_eq!(
+        replay.stdout, "0 replayed, 2 still can't be decoded, 0 are gone from the stream\n",
+        "{replay:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use crate::stored;
 use kizashi_proto::v1::{
     AlertEvent, GetStatusRequest, ListAlertsRequest, PutRecord, PutRecordsRequest, WatchAlertsRequest,
-    alert_event::Type, alerts_client::AlertsClient, records_client::RecordsClient, status_client::StatusClient,
+    alert_event::Type, alerts_client::AlertsClient, records_client::RecordsClient,
+    status_client::StatusClient,
 };
 use kizashi_tests::{
     Service, run,
@@ -44,7 +45,8 @@ type Acknowledged = HashMap<(String, String), Vec<u8>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
-    let kills: usize = std::env::var("KIZASHI_KILLS").map_or(10, |kills| kills.parse().expect("a number of kills"));
+    let kills: usize =
+        std::env::var("KIZASHI_KILLS").map_or(10, |kills| kills.parse().expect("a number of kills"));
     let seed = std::env::var("KIZASHI_SEED").map_or(1, |seed| seed.parse().expect("a seed"));
     let mut random = Random::new(seed);
     let folder = tempfile::tempdir().unwrap();
@@ -114,11 +116,15 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
     assert!(lost.is_empty(), "lost or altered: {lost:?}");
     // The internal stream holds each observation once, and gives the same scores and alerts when it is
     // replayed into an empty state: `audit` does both.
-    let audit = run(&["audit", "--data", data.to_str().unwrap(), "--config", config(&data).to_str().unwrap()], b"");
+    let audit =
+        run(&["audit", "--data", data.to_str().unwrap(), "--config", config(&data).to_str().unwrap()], b"");
     print!("{}", audit.stdout);
     assert!(audit.status.success(), "{audit:?}");
     assert!(listed.len() >= kills * SERIES_A_ROUND * 9 / 10, "{} alerts of {kills} rounds", listed.len());
-    assert!(with_open_alert * 2 >= kills, "half of the kills have an alert open, {with_open_alert} of {kills} had");
+    assert!(
+        with_open_alert * 2 >= kills,
+        "half of the kills have an alert open, {with_open_alert} of {kills} had"
+    );
 }
 
 fn config(data: &Path) -> std::path::PathBuf {
@@ -135,7 +141,10 @@ fn lines(round: usize, random: &mut Random) -> Vec<Vec<u8>> {
         for series in 0..SERIES_A_ROUND {
             let Some(own) = step.checked_sub(series * lag).filter(|own| *own < BURST.len()) else { continue };
             let (time, value) = (start_ms + step as i64 * 1000, BURST.value(own, random));
-            lines.push(format!(r#"{{"series":"round-{round}/{series}","time":{time},"value":{value}}}"#).into_bytes());
+            lines.push(
+                format!(r#"{{"series":"round-{round}/{series}","time":{time},"value":{value}}}"#)
+                    .into_bytes(),
+            );
         }
     }
     lines
@@ -154,7 +163,8 @@ fn send(
     let mut shares = vec![Vec::new(); SENDERS];
     for line in lines {
         let series = line.iter().skip_while(|byte| **byte != b'/').take_while(|byte| **byte != b'"');
-        let share = series.fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add((*byte).into())) % SENDERS;
+        let share =
+            series.fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add((*byte).into())) % SENDERS;
         shares[share].push(line);
     }
     for share in shares {
@@ -166,8 +176,12 @@ fn send(
             let mut records = RecordsClient::new(channel);
             while left.peek().is_some() {
                 let batch: Vec<_> = left.by_ref().take(BATCH).collect();
-                let put = |data: &Vec<u8>| PutRecord { partition_key: random.bits().to_string(), data: data.clone() };
-                let request = PutRecordsRequest { stream: "events".into(), records: batch.iter().map(put).collect() };
+                let put = |data: &Vec<u8>| PutRecord {
+                    partition_key: random.bits().to_string(),
+                    data: data.clone(),
+                };
+                let request =
+                    PutRecordsRequest { stream: "events".into(), records: batch.iter().map(put).collect() };
                 let Ok(answer) = records.put_records(request).await else {
                     return (taken, batch.into_iter().chain(left).collect());
                 };

@@ -1,9 +1,9 @@
 //! The main job: a record is put, and a true alert is seen, live and afterwards.
 
 use kizashi_proto::v1::{
-    AlertEvent, GetAlertRequest, ListAlertsRequest, ListSeriesRequest, PutRecord, PutRecordsRequest, QuerySeriesRequest,
-    WatchAlertsRequest, alert_event::Type, alerts_client::AlertsClient, records_client::RecordsClient,
-    series_client::SeriesClient,
+    AlertEvent, GetAlertRequest, ListAlertsRequest, ListSeriesRequest, PutRecord, PutRecordsRequest,
+    QuerySeriesRequest, WatchAlertsRequest, alert_event::Type, alerts_client::AlertsClient,
+    records_client::RecordsClient, series_client::SeriesClient,
 };
 use kizashi_tests::{
     Service,
@@ -29,7 +29,11 @@ async fn a_burst_is_an_alert_on_watch_and_stays_one_after_a_restart() {
     let alert = opened.alert.unwrap();
     assert_eq!((alert.stream.as_str(), alert.series.as_str()), ("events", "pump-7"));
     let at = alert.opened.unwrap();
-    assert_eq!(at.seconds * 1000, START_MS + BURST.before as i64 * STEP_MS, "it opens with the first of the burst");
+    assert_eq!(
+        at.seconds * 1000,
+        START_MS + BURST.before as i64 * STEP_MS,
+        "it opens with the first of the burst"
+    );
     assert!((80.0..100.0).contains(&alert.fields[0].observed), "{alert:?}");
     assert!(alert.fields[0].lower < 50.0 && alert.fields[0].upper < 80.0, "{alert:?}");
     assert!(alert.why.contains("pump-7"), "{}", alert.why);
@@ -64,8 +68,11 @@ async fn the_past_is_shown_as_it_was_scored_before_and_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let service = Service::start(&data);
-    let mut events =
-        AlertsClient::new(service.channel().await).watch_alerts(WatchAlertsRequest::default()).await.unwrap().into_inner();
+    let mut events = AlertsClient::new(service.channel().await)
+        .watch_alerts(WatchAlertsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     put_burst(&service, "pump-7", &mut Random::new(1)).await;
     of_type(&mut events, Type::Closed).await;
 

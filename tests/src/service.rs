@@ -23,7 +23,10 @@ pub fn binary() -> &'static Path {
             return path.into();
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--bin", "kizashi"]).current_dir(root).status();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--bin", "kizashi"])
+            .current_dir(root)
+            .status();
         assert!(built.expect("cargo runs").success(), "the binary builds");
         // A test's executable lies in TARGET/PROFILE/deps.
         let test = std::env::current_exe().expect("the test has a path");
@@ -44,7 +47,12 @@ pub struct Finished {
 
 /// Runs the binary with `arguments` and `input` to its end.
 pub fn run(arguments: &[&str], input: &[u8]) -> Finished {
-    let mut child = command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // A command that fails early closes its input: that is its right.
@@ -86,7 +94,8 @@ impl Service {
 
     /// The same with a configuration and variables of the environment.
     pub fn start_with(data: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
-        Self::try_start(data, config, variables).unwrap_or_else(|finished| panic!("the service starts: {finished:?}"))
+        Self::try_start(data, config, variables)
+            .unwrap_or_else(|finished| panic!("the service starts: {finished:?}"))
     }
 
     /// The same for a service that may not start.
@@ -96,14 +105,15 @@ impl Service {
         std::fs::write(&file, config).unwrap();
         let stderr = NamedTempFile::new().unwrap();
         let data = data.to_str().unwrap();
-        let mut child = command(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--kinesis", "127.0.0.1:0"])
-            .args(["--config".as_ref(), file.as_os_str()])
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr.reopen().unwrap())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--kinesis", "127.0.0.1:0"])
+                .args(["--config".as_ref(), file.as_os_str()])
+                .envs(variables.iter().copied())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(stderr.reopen().unwrap())
+                .spawn()
+                .unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
@@ -126,6 +136,11 @@ impl Service {
     /// A connection to its gRPC port.
     pub async fn channel(&self) -> Channel {
         Endpoint::from_shared(self.url()).unwrap().connect().await.expect("the service accepts")
+    }
+
+    /// Id of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether the process is there.
