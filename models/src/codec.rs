@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| CodecError("a text is not UTF-8"))
     }
 
-    pub(crate) fn end(self) -> Result<(), CodecError> {
+    pub(crate) fn end(&self) -> Result<(), CodecError> {
         if self.rest.is_empty() { Ok(()) } else { Err(CodecError("bytes are left over at the end")) }
     }
 }

@@ -1,7 +1,28 @@
 //! The engine: all series of one shard, each scored, learnt and watched for episodes and silence.
+//!
+//! It is a function of the pieces it was loaded with, its configuration, and the calls made to it: after
+//! a restart, loading the pieces and making the same calls behind the mark of the last round again reaches
+//! the same state bit for bit. For that, series know nothing of each other. What they share is stream time,
+//! which [`Engine::resume`] sets, and their number, which admits new ones.
 
+mod budget;
 mod config;
+mod digest;
+mod episode;
+mod habit;
+mod observe;
 mod output;
+mod pace;
+mod piece;
+mod recovery;
+mod rounds;
+mod series;
+mod shared;
+mod timers;
+mod why;
+
+#[cfg(test)]
+mod replay_test;
 
 pub use config::{ConfigError, EngineConfig};
 pub use output::{Output, Point};
@@ -9,10 +30,14 @@ pub use output::{Output, Point};
 use crate::alert::AlertId;
 use crate::codec::CodecError;
 use crate::detector::{Detector, Scored, StateError};
-use crate::observation::{Observation, Values};
-use crate::position::{Position, Source};
+use crate::position::Position;
+use recovery::Recovery;
+use rounds::Rounds;
+use series::Series;
+use shared::Shared;
 use std::collections::HashMap;
 use std::sync::Arc;
+use timers::Timers;
 
 /// Why an observation was refused: it becomes a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +57,7 @@ pub enum Rejection {
     /// The shard holds as many series as it may.
     #[error("the shard holds {series_max} series and takes no new one (series_max); `{series}` would be one")]
     TooManySeries {
-        /// The new series, shortened.
+        /// The new series.
         series: Box<str>,
         /// What is allowed.
         series_max: u32,
@@ -54,6 +79,12 @@ pub enum PieceError {
     /// The detector doesn't know its state in it.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It stands under a key that is not its own.
+    #[error("the piece of `{series}` stands under another key")]
+    Key {
+        /// The series that the piece is of.
+        series: String,
+    },
 }
 
 /// What is shown of a series in a list.
@@ -100,24 +131,23 @@ pub struct RoundEnd {
     pub forgotten: Vec<Box<[u8]>>,
 }
 
-struct SeriesState<S> {
-    key: Arc<str>,
-    fields: Arc<[Box<str>]>,
-    stream: Arc<str>,
-    detector: S,
-    observations: u64,
-    last_ms: i64,
-    values: Vec<f64>,
-    surprise: f64,
-}
-
 /// All series of one shard.
 pub struct Engine<D: Detector> {
     detector: D,
     config: EngineConfig,
-    series: HashMap<Arc<str>, SeriesState<D::State>>,
-    position: Position,
+    snapshot: [u8; 32],
+    slot_by_key: HashMap<Arc<str>, u32>,
+    slots: Vec<Option<Box<Series<D::State>>>>,
+    free_slots: Vec<u32>,
+    timers: Timers,
+    rounds: Rounds,
+    recovery: Recovery<D::State>,
+    shared: Shared,
+    position: Option<Position>,
+    observed: Option<Position>,
     stream_time_ms: i64,
+    open_alerts: usize,
+    values: Vec<f64>,
     scored: Scored,
 }
 
@@ -129,160 +159,106 @@ impl<D: Detector> Engine<D> {
     pub fn new(detector: D, config: EngineConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
+            snapshot: detector.snapshot_id(),
             detector,
             config,
-            series: HashMap::new(),
-            position: Position::default(),
+            slot_by_key: HashMap::new(),
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            timers: Timers::default(),
+            rounds: Rounds::default(),
+            recovery: Recovery::default(),
+            shared: Shared::default(),
+            position: None,
+            observed: None,
             stream_time_ms: i64::MIN,
+            open_alerts: 0,
+            values: Vec::new(),
             scored: Scored::default(),
         })
     }
 
-    /// Before pieces are loaded: where the replay begins, and the stream time there.
-    pub fn resume(&mut self, replay_from: Position, stream_time_ms: i64) {
-        self.position = replay_from;
-        self.stream_time_ms = stream_time_ms;
-    }
-
-    /// Loads a piece that [`Engine::take_pieces`] gave.
-    ///
-    /// # Errors
-    /// Where the bytes are not a piece of this version.
-    pub fn load_piece(&mut self, _key: &[u8], _bytes: &[u8]) -> Result<(), PieceError> {
-        Ok(())
-    }
-
-    /// Scores an observation that stands at `at` on the shard, learns from it, and says what came of it.
-    ///
-    /// First stream time advances to `arrival_ms`, as [`Engine::advance`] does.
-    ///
-    /// # Errors
-    /// A [`Rejection`]; the engine goes on as if the observation had not been.
-    pub fn observe(
-        &mut self,
-        at: Position,
-        source: &Source,
-        arrival_ms: i64,
-        observation: &Observation,
-        out: &mut Output,
-    ) -> Result<(), Rejection> {
-        self.advance(at, arrival_ms, out);
-        let time_ms = observation.time_ms.unwrap_or(arrival_ms);
-        let ahead_ms = time_ms.saturating_sub(arrival_ms);
-        if ahead_ms > i64::from(self.config.ahead_max_s) * 1000 {
-            let ahead_max_s = self.config.ahead_max_s;
-            return Err(Rejection::Future { time_ms, ahead_s: ahead_ms / 1000, ahead_max_s });
-        }
-        if !self.series.contains_key(&*observation.series) {
-            if self.series.len() >= self.config.series_max as usize {
-                let series_max = self.config.series_max;
-                return Err(Rejection::TooManySeries { series: observation.series.clone(), series_max });
-            }
-            let fields: Arc<[Box<str>]> = match &observation.values {
-                Values::One(_) => Arc::from([Box::from("")]),
-                Values::Named(named) => named.iter().map(|(name, _)| name.clone()).collect(),
-            };
-            let key: Arc<str> = Arc::from(&*observation.series);
-            let state = SeriesState {
-                key: Arc::clone(&key),
-                stream: Arc::from(&*source.stream),
-                detector: self.detector.new_state(fields.len()),
-                values: vec![f64::NAN; fields.len()],
-                fields,
-                observations: 0,
-                last_ms: time_ms,
-                surprise: 0.0,
-            };
-            self.series.insert(key, state);
-        }
-        let series = self.series.get_mut(&*observation.series).expect("inserted above");
-        match &observation.values {
-            Values::One(value) => series.values[0] = *value,
-            Values::Named(named) => {
-                for (at, name) in series.fields.iter().enumerate() {
-                    let found = named.iter().find(|(n, _)| n == name);
-                    series.values[at] = found.map_or(f64::NAN, |(_, value)| *value);
-                }
-            }
-        }
-        self.detector.step(&mut series.detector, time_ms, &series.values, &mut self.scored);
-        series.observations += 1;
-        series.last_ms = time_ms;
-        series.surprise = self.scored.surprise;
-        out.push_point(&series.key, &series.fields, at, time_ms, &series.values, &self.scored);
-        out.digest = out.digest.wrapping_add(self.scored.surprise.to_bits());
-        Ok(())
-    }
-
-    /// Advances stream time, at a position on the shard, and fires the timers that are due: episodes
-    /// and silences that end or begin, series to forget. In the order of their deadlines, then keys.
-    pub fn advance(&mut self, at: Position, stream_time_ms: i64, _out: &mut Output) {
-        self.position = at;
-        self.stream_time_ms = self.stream_time_ms.max(stream_time_ms);
-    }
-
-    /// When the next timer may be due, in stream time; an idle shard commits a tick then.
-    pub fn next_deadline_ms(&self) -> Option<i64> {
-        None
-    }
-
-    /// The newest position given.
+    /// The newest position given; the default before any.
     pub fn position(&self) -> Position {
-        self.position
+        self.position.unwrap_or_default()
     }
 
-    /// The stream time there.
+    /// The stream time there; `i64::MIN` before any.
     pub fn stream_time_ms(&self) -> i64 {
         self.stream_time_ms
     }
 
-    /// Gives pieces of series that changed since they were last given, until about `budget_bytes` are
-    /// reached, and says how the round ends once all are given.
-    ///
-    /// A round begins with the first call after the end of the last. A piece stands at
-    /// [`Engine::position`]: it may be written once the commit that reaches that position is durable.
-    pub fn take_pieces(
-        &mut self,
-        _budget_bytes: usize,
-        _give: &mut dyn FnMut(Piece<'_>),
-    ) -> Option<RoundEnd> {
-        Some(RoundEnd {
-            replay_from: self.position,
-            stream_time_ms: self.stream_time_ms,
-            forgotten: Vec::new(),
-        })
-    }
-
     /// How many series are known.
     pub fn series_count(&self) -> usize {
-        self.series.len()
+        self.slot_by_key.len()
     }
 
     /// How many alerts are open.
     pub fn open_alerts(&self) -> usize {
-        0
+        self.open_alerts
+    }
+
+    /// Heap and inline bytes that the detector's states occupy.
+    pub fn state_bytes(&self) -> usize {
+        self.slots.iter().flatten().map(|series| self.detector.state_bytes(&series.detector)).sum()
     }
 
     /// Every series, in no particular order.
     pub fn summaries(&self) -> impl Iterator<Item = Summary> {
-        self.series.values().map(|series| self.summarize(series))
+        self.slots.iter().flatten().map(|series| series.summarize())
     }
 
     /// One series.
     pub fn summary(&self, key: &str) -> Option<Summary> {
-        self.series.get(key).map(|series| self.summarize(series))
+        self.slot_of(key).map(|slot| self.series(slot).summarize())
     }
 
-    fn summarize(&self, series: &SeriesState<D::State>) -> Summary {
-        Summary {
-            series: Arc::clone(&series.key),
-            stream: Arc::clone(&series.stream),
-            fields: Arc::clone(&series.fields),
-            last_ms: series.last_ms,
-            values: series.values.clone(),
-            observations: series.observations,
-            surprise: series.surprise,
-            open_alert: None,
+    fn slot_of(&self, key: &str) -> Option<u32> {
+        self.slot_by_key.get(key).copied()
+    }
+
+    fn series(&self, slot: u32) -> &Series<D::State> {
+        self.slots[slot as usize].as_deref().expect("the slot of a live series")
+    }
+
+    fn series_mut(&mut self, slot: u32) -> &mut Series<D::State> {
+        self.slots[slot as usize].as_deref_mut().expect("the slot of a live series")
+    }
+
+    /// Makes a series live, as it is.
+    fn insert(&mut self, series: Box<Series<D::State>>) -> u32 {
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).expect("series_max is far below 2^32")
+        });
+        self.open_alerts += usize::from(series.episode.is_some()) + usize::from(series.silence.is_some());
+        let before = self.slot_by_key.insert(Arc::clone(&series.key), slot);
+        assert_eq!(before, None, "a series is live once");
+        self.slots[slot as usize] = Some(series);
+        self.schedule(slot);
+        slot
+    }
+
+    /// Takes a live series away, and its piece with the round.
+    fn remove(&mut self, slot: u32) {
+        let series = self.slots[slot as usize].take().expect("the slot of a live series");
+        self.open_alerts -= usize::from(series.episode.is_some()) + usize::from(series.silence.is_some());
+        self.slot_by_key.remove(&series.key);
+        self.free_slots.push(slot);
+        self.recovery.forget(slot);
+        if series.has_piece {
+            let mut key = Vec::new();
+            piece::encode_key(&series.key, &series.born, &mut key);
+            self.rounds.forgotten(key.into());
+        }
+    }
+
+    /// Notes that a series is no longer as its piece says.
+    fn touch(&mut self, slot: u32) {
+        let series = self.series_mut(slot);
+        if !series.dirty {
+            series.dirty = true;
+            self.rounds.changed(slot);
         }
     }
 }

@@ -1,0 +1,113 @@
+//! From a budget of false alerts a series and week to the surprise at which an alert opens.
+
+use super::pace::Pace;
+use crate::codec::{CodecError, Reader, put_f64, put_i64};
+
+const WEEK_MS: f64 = 7.0 * 86_400_000.0;
+/// Nothing below this surprise opens an alert, however slow the series.
+pub(super) const SURPRISE_MIN: f64 = 2.0;
+/// Observations before which nothing opens an alert.
+const INFANT: u64 = 8;
+/// Observations before which only twice the surprise opens an alert: little is known yet.
+const YOUNG: u64 = 30;
+/// What an alert beyond the allowance adds to the surprise that the next one needs, and at most.
+const OFFSET_STEP: f64 = 0.25;
+const OFFSET_MAX: f64 = 1.5;
+/// Weeks in which that addition falls to 37 %.
+const OFFSET_MEMORY_WEEKS: f64 = 4.0;
+
+/// What a series has used of its budget.
+///
+/// If surprise is calibrated, `rate` observations a week exceed `log10(rate / budget)` as often as the budget
+/// allows. Where alerts come more often than that, the series needs more of them: each alert takes one of
+/// an allowance that fills at the rate of the budget and holds one, and one beyond it raises the bar.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Budget {
+    allowance: f64,
+    offset: f64,
+    settled_ms: i64,
+}
+
+impl Budget {
+    pub(super) fn new(time_ms: i64) -> Self {
+        Self { allowance: 1.0, offset: 0.0, settled_ms: time_ms }
+    }
+
+    /// The onset that opens an alert now; infinite for a series too young for any.
+    pub(super) fn threshold(&mut self, per_week: f64, pace: &Pace, observations: u64) -> f64 {
+        if observations < INFANT {
+            return f64::INFINITY;
+        }
+        self.settle(per_week, pace.clock_ms());
+        let base = libm::log10(pace.per_week() / per_week).max(SURPRISE_MIN);
+        let caution = if observations < YOUNG { 2.0 } else { 1.0 };
+        base * caution + self.offset
+    }
+
+    /// Takes an alert from the allowance.
+    pub(super) fn spend(&mut self) {
+        if self.allowance >= 1.0 {
+            self.allowance -= 1.0;
+        } else {
+            self.offset = (self.offset + OFFSET_STEP).min(OFFSET_MAX);
+        }
+    }
+
+    fn settle(&mut self, per_week: f64, now_ms: i64) {
+        let weeks = now_ms.saturating_sub(self.settled_ms).max(0) as f64 / WEEK_MS;
+        self.settled_ms = now_ms;
+        self.allowance = (self.allowance + weeks * per_week).min(1.0);
+        self.offset *= libm::exp(-weeks / OFFSET_MEMORY_WEEKS);
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_f64(out, self.allowance);
+        put_f64(out, self.offset);
+        put_i64(out, self.settled_ms);
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self { allowance: reader.f64()?, offset: reader.f64()?, settled_ms: reader.i64()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paced(count: i64, interval_ms: i64) -> Pace {
+        let mut pace = Pace::new(0);
+        (1..count).for_each(|at| pace.observe(at * interval_ms));
+        pace
+    }
+
+    #[test]
+    fn the_threshold_is_what_the_budget_allows_at_the_series_pace() {
+        let pace = paced(1000, 300_000);
+        let threshold = Budget::new(0).threshold(0.1, &pace, 1000);
+        assert!((threshold - 4.3045).abs() < 1e-3, "{threshold}");
+        assert!((Budget::new(0).threshold(1.0, &pace, 1000) - (threshold - 1.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_young_are_treated_with_caution() {
+        let pace = paced(10, 300_000);
+        assert_eq!(Budget::new(0).threshold(0.1, &pace, 7), f64::INFINITY);
+        assert!(Budget::new(0).threshold(0.1, &pace, 10) > 8.0);
+    }
+
+    #[test]
+    fn alerts_beyond_the_allowance_raise_the_bar_and_time_lowers_it() {
+        let mut pace = paced(1000, 300_000);
+        let mut budget = Budget::new(0);
+        let first = budget.threshold(0.1, &pace, 1000);
+        budget.spend();
+        assert_eq!(budget.threshold(0.1, &pace, 1000), first, "the first is free");
+        (0..20).for_each(|_| budget.spend());
+        let raised = budget.threshold(0.1, &pace, 1000);
+        assert!((raised - first - OFFSET_MAX).abs() < 1e-9, "{raised}");
+        pace.observe(pace.clock_ms() + 40 * WEEK_MS as i64);
+        pace.observe(pace.clock_ms() + 300_000);
+        assert!(budget.threshold(0.1, &pace, 1002) < first + 0.1);
+    }
+}

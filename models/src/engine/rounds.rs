@@ -1,0 +1,79 @@
+//! Rounds: the pieces of all series that changed, given out a slice at a time.
+
+use super::{Detector, Engine, Piece, RoundEnd, piece};
+use crate::position::Position;
+
+/// What the present round still has to give, and what the next will.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    /// Series that changed since their pieces were given, each once, as their flags say.
+    changed: Vec<u32>,
+    /// Keys of pieces whose series were forgotten.
+    forgotten: Vec<Box<[u8]>>,
+    round: Option<Round>,
+}
+
+/// A round that has begun.
+#[derive(Debug)]
+struct Round {
+    to_give: Vec<u32>,
+    replay_from: Position,
+    stream_time_ms: i64,
+    forgotten: Vec<Box<[u8]>>,
+}
+
+impl Rounds {
+    pub(super) fn changed(&mut self, series: u32) {
+        self.changed.push(series);
+    }
+
+    pub(super) fn forgotten(&mut self, piece_key: Box<[u8]>) {
+        self.forgotten.push(piece_key);
+    }
+}
+
+impl<D: Detector> Engine<D> {
+    /// Gives pieces of series that changed since they were last given, until about `budget_bytes` are
+    /// reached, at least one, and says how the round ends once all are given.
+    ///
+    /// A round begins with the first call after the end of the last. A piece stands at
+    /// [`Engine::position`]: it may be written once the commit that reaches that position is durable. The
+    /// mark of the [`RoundEnd`] counts once all pieces given before it are durable.
+    pub fn take_pieces(&mut self, budget_bytes: usize, give: &mut dyn FnMut(Piece<'_>)) -> Option<RoundEnd> {
+        let position = self.position.unwrap_or_default();
+        let mut round = self.rounds.round.take().unwrap_or_else(|| Round {
+            to_give: std::mem::take(&mut self.rounds.changed),
+            replay_from: position,
+            stream_time_ms: self.stream_time_ms,
+            forgotten: std::mem::take(&mut self.rounds.forgotten),
+        });
+        let mut given_bytes = 0;
+        let (mut key, mut bytes) = (Vec::new(), Vec::new());
+        while let Some(at) = round.to_give.pop() {
+            // The series may be gone, or another may stand in its place, whose piece is then early.
+            let Some(series) = self.slots[at as usize].as_deref_mut().filter(|series| series.dirty) else {
+                continue;
+            };
+            key.clear();
+            bytes.clear();
+            piece::encode_key(&series.key, &series.born, &mut key);
+            piece::encode(&self.detector, series, &position, &mut bytes);
+            series.dirty = false;
+            series.has_piece = true;
+            give(Piece { series: &series.key, key: &key, bytes: &bytes });
+            given_bytes += key.len() + bytes.len();
+            if given_bytes >= budget_bytes {
+                break;
+            }
+        }
+        if !round.to_give.is_empty() {
+            self.rounds.round = Some(round);
+            return None;
+        }
+        Some(RoundEnd {
+            replay_from: round.replay_from,
+            stream_time_ms: round.stream_time_ms,
+            forgotten: round.forgotten,
+        })
+    }
+}
