@@ -14,7 +14,7 @@ pub type LeaseResult<T> = Result<T, LeaseError>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
-    /// `STREAM:CREATED:SHARD`, CREATED being the second in which the stream was created: a stream that was
+    /// `STREAM:CREATED:SHARD`, CREATED being when the stream was created, Unix milliseconds: a stream that was
     /// deleted and created again has other leases.
     pub lease_key: String,
     /// The worker that has it.

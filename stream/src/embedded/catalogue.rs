@@ -21,7 +21,7 @@ pub struct Catalogue {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct StreamEntry {
     /// When it was created, Unix milliseconds.
-    pub created_ms: i64,
+    pub created_ms: u64,
     /// How long records are kept.
     pub retention_hours: u32,
     /// Its shards, in the order of their numbers. A closed shard stays until its records are trimmed.
@@ -66,7 +66,7 @@ impl Catalogue {
                 closed_at_index: None,
             })
             .collect();
-        StreamEntry { created_ms: now_ms, retention_hours, shards }
+        StreamEntry { created_ms, retention_hours, shards }
     }
 }
 

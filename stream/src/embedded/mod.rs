@@ -20,6 +20,9 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use catalogue::{CATALOGUE, Catalogue, ShardEntry};
+pub(crate) use checked_file::CheckedFile;
 pub use checked_file::CheckedFileError;
 pub use data_directory::{DataDirectory, DataDirectoryError, FORMAT_VERSION};
 pub use hash_range::hash_key;

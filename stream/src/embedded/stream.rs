@@ -12,7 +12,7 @@ use std::sync::{
 pub struct EmbeddedStream {
     /// Its name.
     pub name: Arc<str>,
-    created_ms: i64,
+    created_ms: u64,
     retention_hours: AtomicU32,
     /// In the order of their numbers.
     shards: Vec<Arc<Shard>>,
@@ -35,7 +35,7 @@ impl EmbeddedStream {
     pub fn describe(&self) -> StreamDescription {
         StreamDescription {
             name: self.name.clone(),
-            created_ms: self.created_ms,
+            created_ms: self.created_ms as i64,
             retention_hours: self.retention_hours(),
             shards: self.shards.iter().map(|shard| shard.describe()).collect(),
         }
