@@ -32,7 +32,7 @@ function precompress(): Plugin {
 export default defineConfig({
   plugins: [svelte(), precompress()],
   // The content security policy allows no data: URLs.
-  build: { target: "es2022", assetsInlineLimit: 0, emptyOutDir: true, modulePreload: { polyfill: false } },
+  build: { target: "es2023", assetsInlineLimit: 0, emptyOutDir: true, modulePreload: { polyfill: false } },
   server: { proxy: { "^/kizashi\\.v1\\.": { target: server } } },
   test: { include: ["src/**/*.test.ts"] },
 });

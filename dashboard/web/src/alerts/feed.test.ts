@@ -52,7 +52,7 @@ let connections: Connection["state"][];
 let feed: AlertFeed;
 
 function feedOf(server: Server, options: Partial<FeedOptions> = {}): AlertFeed {
-  feed = new AlertFeed({
+  const shows: FeedOptions = {
     client: server.client(),
     list: "",
     watch: "",
@@ -63,19 +63,18 @@ function feedOf(server: Server, options: Partial<FeedOptions> = {}): AlertFeed {
     },
     onConnection: ({ state }) => connections.push(state),
     ...options,
-  });
+  };
+  feed = new AlertFeed(shows, () => Promise.resolve());
   return feed;
 }
 
 beforeEach(() => {
-  vi.useFakeTimers();
   shown = [];
   connections = [];
 });
 
 afterEach(() => {
   feed.stop();
-  vi.useRealTimers();
 });
 
 test("events change the list in place, newest first", async () => {

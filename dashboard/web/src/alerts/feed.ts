@@ -38,9 +38,12 @@ export class AlertFeed {
   #nextPage = "";
   #resumeToken: string | undefined;
   #stop: AbortController | undefined;
+  #wait: typeof sleep;
 
-  constructor(options: FeedOptions) {
+  /** @param wait waits before another attempt */
+  constructor(options: FeedOptions, wait = sleep) {
     this.#options = options;
+    this.#wait = wait;
   }
 
   /** Lists, unless that was done, and watches until `stop` or `pause`. */
@@ -106,7 +109,7 @@ export class AlertFeed {
         const waitMs = backoffMs(failures);
         const reason = explain(error);
         this.#options.onConnection({ state: "retrying", reason, atMs: Date.now() + waitMs });
-        await sleep(waitMs, signal);
+        await this.#wait(waitMs, signal);
       }
     }
   }

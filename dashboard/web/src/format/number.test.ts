@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { counted, percent, rarity, rate, value } from "./number";
+import { counted, percent, rarity, rate, score, value } from "./number";
 
 test.each([
   [0, "0"],
@@ -24,6 +24,10 @@ test.each([
 
 test("rates lose decimals as they grow", () => {
   expect([0, 0.04, 12.34, 99.96, 12345.6].map(rate)).toEqual(["0", "0", "12.3", "100", "12,346"]);
+});
+
+test("scores have two decimals at most", () => {
+  expect([0.87812, 14.409, 0.5, 0.001, NaN].map(score)).toEqual(["0.88", "14.41", "0.5", "0", "no number"]);
 });
 
 test("shares and counts", () => {

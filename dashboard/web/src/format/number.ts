@@ -22,6 +22,11 @@ export function value(x: number): string {
   return plain.format(x).replace("-", "−");
 }
 
+/** A surprise or an anomaly score: two decimals say enough. */
+export function score(x: number): string {
+  return value(Math.round(x * 100) / 100);
+}
+
 export function count(n: number | bigint): string {
   return whole.format(n);
 }

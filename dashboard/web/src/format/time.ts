@@ -6,6 +6,7 @@ export type Zone = "local" | "utc";
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
+const year = 365.25 * day;
 
 export function toMs(timestamp: Timestamp): number {
   return Number(timestamp.seconds) * 1000 + timestamp.nanos / 1e6;
@@ -42,9 +43,15 @@ export function zoneName(ms: number, zone: Zone): string {
   return zone === "utc" ? "UTC" : `UTC${offset(ms)}`;
 }
 
-/** "2026-01-31 23:59:58 UTC+09:00" */
+/** "2026-01-31 23:59:58": to the second, in a zone that is named elsewhere. */
+export function dateAndTime(ms: number, zone: Zone): string {
+  const second = Math.floor(ms / 1000) * 1000;
+  return `${date(second, zone)} ${timeOfDay(second, zone)}`;
+}
+
+/** "2026-01-31 23:59:58 UTC+09:00": to the second. */
 export function exact(ms: number, zone: Zone): string {
-  return `${date(ms, zone)} ${timeOfDay(ms, zone)} ${zoneName(ms, zone)}`;
+  return `${dateAndTime(ms, zone)} ${zoneName(ms, zone)}`;
 }
 
 /** "3 min 20 s": the two largest units of a span. */
@@ -71,5 +78,5 @@ function largestUnit(span: number): string {
   if (span < minute) return `${Math.floor(span / 1000)} s`;
   if (span < hour) return `${Math.floor(span / minute)} min`;
   if (span < 2 * day) return `${Math.floor(span / hour)} h`;
-  return `${Math.floor(span / day)} d`;
+  return span < 2 * year ? `${Math.floor(span / day)} d` : `${Math.floor(span / year)} years`;
 }
