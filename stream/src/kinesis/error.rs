@@ -44,6 +44,22 @@ impl ApiError {
         Self::new("ProvisionedThroughputExceededException", message)
     }
 
+    /// What the stream itself says of a request on `stream`, in the API's words.
+    pub(super) fn of_stream(error: StreamError, stream: &str) -> Self {
+        let message = match error {
+            StreamError::ResourceNotFound(_) => format!("Stream {stream} under account {ACCOUNT} not found."),
+            StreamError::ResourceInUse(_) => {
+                format!("Stream {stream} under account {ACCOUNT} already exists.")
+            }
+            _ => error.to_string(),
+        };
+        let status = match error {
+            StreamError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { code: error.code(), message: Some(message.into()), status }
+    }
+
     /// The shard is not, or no longer, one of the stream's.
     pub(super) fn shard_not_found(shard: &str, stream: &str) -> Self {
         Self::new(
@@ -62,16 +78,6 @@ impl ApiError {
             }
         });
         encoder.finish()
-    }
-}
-
-impl From<StreamError> for ApiError {
-    fn from(error: StreamError) -> Self {
-        let status = match error {
-            StreamError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Self { code: error.code(), message: Some(error.to_string().into()), status }
     }
 }
 
@@ -98,10 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_inside_is_the_servers_fault() {
-        let error = ApiError::from(StreamError::Internal("the disk is full".to_owned()));
-        assert_eq!((error.code, error.status), ("InternalFailure", StatusCode::INTERNAL_SERVER_ERROR));
-        let error = ApiError::from(StreamError::LimitExceeded("too many shards".to_owned()));
-        assert_eq!((error.code, error.status), ("LimitExceededException", StatusCode::BAD_REQUEST));
+    fn what_a_stream_says_is_said_as_the_api_does() {
+        let told = |error: StreamError| {
+            let error = ApiError::of_stream(error, "s");
+            (error.code, error.status.as_u16(), error.message.unwrap().into_owned())
+        };
+        assert_eq!(
+            told(StreamError::ResourceNotFound("no s".to_owned())),
+            ("ResourceNotFoundException", 400, "Stream s under account 000000000000 not found.".to_owned())
+        );
+        assert_eq!(
+            told(StreamError::ResourceInUse("s is there".to_owned())),
+            ("ResourceInUseException", 400, "Stream s under account 000000000000 already exists.".to_owned())
+        );
+        let full = "the disk is full".to_owned();
+        assert_eq!(told(StreamError::Internal(full.clone())), ("InternalFailure", 500, full));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     validation::Validation,
     wire::{Format, scalar::Text},
 };
-use crate::api::Stream;
+use crate::api::{Stream, StreamDescription};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -83,11 +83,9 @@ pub(super) struct Endpoint {
     pub(super) streams: Arc<dyn Stream>,
     /// Issues iterators.
     pub(super) tokens: Tokens,
-    /// The clock, Unix milliseconds.
-    pub(super) now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Bounds what is in memory.
     pub(super) memory: Memory,
-    /// The bounds.
+    /// The bounds and the clock.
     pub(super) options: Options,
 }
 
@@ -134,9 +132,15 @@ impl Invocation<'_> {
         &*self.endpoint.streams
     }
 
+    /// Describes a stream.
+    pub(super) async fn described(&self, stream: &str) -> Result<StreamDescription, ApiError> {
+        let described = self.streams().describe_stream(stream).await;
+        described.map_err(|error| ApiError::of_stream(error, stream))
+    }
+
     /// The clock, Unix milliseconds.
     pub(super) fn now_ms(&self) -> i64 {
-        (self.endpoint.now_ms)()
+        self.endpoint.options.clock.now_ms()
     }
 
     /// The ARN of a stream, in the region that the request was signed for.

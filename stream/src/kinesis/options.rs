@@ -1,16 +1,16 @@
 //! Bounds and seams of the endpoint.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use crate::clock::{Clock, SystemClock};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Bounds of the endpoint, and the seams that tests replace.
 #[derive(Clone)]
 pub struct Options {
     /// Connections served at once; further ones wait to be accepted. Default 1,024.
     pub connections_max: usize,
+    /// Bytes of one record's data, as the API's constraint on it says; the streams may bound it further. Default
+    /// 1 MiB; 10 MiB where the streams take large records.
+    pub record_bytes_max: usize,
     /// Bytes of one request's body. Default 16 MiB: the largest PutRecords, 10 MiB, in base64, and enough room for
     /// a record that is somewhat too large to be told so. A larger one is refused with status 413.
     pub body_bytes_max: usize,
@@ -25,24 +25,22 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// Key of the checksum in iterators. Iterators survive a restart with the same key.
     pub token_key: [u8; 32],
-    /// The clock, Unix milliseconds.
-    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Tells when a token was issued and whether it is too old.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            record_bytes_max: 1 << 20,
             body_bytes_max: 16 << 20,
             in_flight_bytes_max: 256 << 20,
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             token_key: *b"kizashi kinesis iterator token 1",
-            now_ms: Arc::new(|| {
-                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            }),
+            clock: Arc::new(SystemClock::default()),
         }
     }
 }
@@ -51,6 +49,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("connections_max", &self.connections_max)
+            .field("record_bytes_max", &self.record_bytes_max)
             .field("body_bytes_max", &self.body_bytes_max)
             .field("in_flight_bytes_max", &self.in_flight_bytes_max)
             .field("header_timeout", &self.header_timeout)

@@ -133,7 +133,6 @@ impl Server {
         let endpoint = Endpoint {
             streams,
             tokens: Tokens::new(options.token_key),
-            now_ms: options.now_ms.clone(),
             memory: memory.clone(),
             options: options.clone(),
         };

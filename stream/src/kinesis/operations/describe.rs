@@ -39,7 +39,7 @@ pub(in crate::kinesis) async fn describe(invocation: Invocation<'_>) -> Result<A
     validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
     validation.finish()?;
     let name = stream_of(&request.stream_name, &request.stream_arn)?;
-    let stream = invocation.streams().describe_stream(name).await?;
+    let stream = invocation.described(name).await?;
 
     let after = request.after.as_deref().unwrap_or_default();
     let limit = usize::try_from(limit).expect("it was validated");
@@ -72,7 +72,7 @@ pub(in crate::kinesis) async fn summarize(invocation: Invocation<'_>) -> Result<
     validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
     validation.finish()?;
     let name = stream_of(&request.stream_name, &request.stream_arn)?;
-    let stream = invocation.streams().describe_stream(name).await?;
+    let stream = invocation.described(name).await?;
     let open = stream.shards.iter().filter(|shard| shard.ending_sequence.is_none()).count();
     let mut encoder = Encoder::new(invocation.format(), 512);
     encoder.structure(|answer| {

@@ -17,8 +17,6 @@ use crate::{
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
-/// The largest record that the API knows, bytes. A stream may take less.
-const RECORD_BYTES_MAX: usize = 10 << 20;
 /// Records of one request.
 const RECORDS_MAX: usize = 500;
 
@@ -47,7 +45,7 @@ pub(in crate::kinesis) async fn put_record(mut invocation: Invocation<'_>) -> Re
         if let Some(sequence) = &request.sequence_number_for_ordering {
             validation.decimal(sequence, "sequenceNumberForOrdering", 129);
         }
-        entry.validate(&mut validation, &"");
+        entry.validate(&mut validation, &"", invocation.endpoint.options.record_bytes_max);
         validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
         validation.finish()?;
         let stream = own_stream_of(&request.stream_name, &request.stream_arn)?.to_owned();
@@ -64,8 +62,9 @@ pub(in crate::kinesis) async fn put_record(mut invocation: Invocation<'_>) -> Re
         (stream, take_records(&[Some(entry)])?)
     };
     invocation.body = Vec::new();
-    let mut outcomes = invocation.streams().put_records(&stream, record).await?;
-    let placed = outcomes.pop().expect("one outcome a record")?;
+    let put = invocation.streams().put_records(&stream, record).await;
+    let outcome = put.and_then(|mut outcomes| outcomes.pop().expect("one outcome a record"));
+    let placed = outcome.map_err(|error| ApiError::of_stream(error, &stream))?;
     let mut encoder = Encoder::new(invocation.format(), 160);
     encoder.structure(|answer| encode_placed(answer, &placed));
     Ok(encoder.finish().into())
@@ -101,9 +100,10 @@ pub(in crate::kinesis) async fn put_records(mut invocation: Invocation<'_>) -> R
             }
             None => &[],
         };
+        let record_bytes_max = invocation.endpoint.options.record_bytes_max;
         for (index, entry) in elements.iter().enumerate() {
             match entry {
-                Some(entry) => entry.validate(&mut validation, &Member(index)),
+                Some(entry) => entry.validate(&mut validation, &Member(index), record_bytes_max),
                 None => validation.present(entry, format_args!("records.{}.member", index + 1)),
             }
         }
@@ -114,7 +114,8 @@ pub(in crate::kinesis) async fn put_records(mut invocation: Invocation<'_>) -> R
     };
     // The records have their own copy now; the wait for the disk need not hold two.
     invocation.body = Vec::new();
-    let outcomes = invocation.streams().put_records(&stream, records).await?;
+    let put = invocation.streams().put_records(&stream, records).await;
+    let outcomes = put.map_err(|error| ApiError::of_stream(error, &stream))?;
 
     let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
     let mut encoder = Encoder::new(invocation.format(), 64 + 136 * outcomes.len());
@@ -153,7 +154,7 @@ impl fmt::Display for Member {
 
 impl Entry<'_> {
     /// Checks a record. `path` stands before the names of its members.
-    fn validate(&self, validation: &mut Validation, path: &dyn fmt::Display) {
+    fn validate(&self, validation: &mut Validation, path: &dyn fmt::Display, record_bytes_max: usize) {
         validation.present(&self.partition_key, format_args!("{path}partitionKey"));
         if let Some(key) = &self.partition_key {
             validation.length(key, format_args!("{path}partitionKey"), 1, 256);
@@ -162,8 +163,8 @@ impl Entry<'_> {
             validation.decimal(hash_key, format_args!("{path}explicitHashKey"), 39);
         }
         validation.present(&self.data, format_args!("{path}data"));
-        if self.data.as_ref().is_some_and(|data| data.len() > RECORD_BYTES_MAX) {
-            let constraint = format!("Member must have length less than or equal to {RECORD_BYTES_MAX}");
+        if self.data.as_ref().is_some_and(|data| data.len() > record_bytes_max) {
+            let constraint = format!("Member must have length less than or equal to {record_bytes_max}");
             validation.broken(None, format_args!("{path}data"), constraint);
         }
     }

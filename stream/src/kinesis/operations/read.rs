@@ -60,7 +60,7 @@ pub(in crate::kinesis) async fn get_shard_iterator(invocation: Invocation<'_>) -
     };
     let name = stream_of(&request.stream_name, &request.stream_arn)?;
 
-    let stream = invocation.streams().describe_stream(name).await?;
+    let stream = invocation.described(name).await?;
     if !stream.shards.iter().any(|known| *known.id == **shard) {
         return Err(ApiError::shard_not_found(shard, name));
     }
@@ -71,7 +71,8 @@ pub(in crate::kinesis) async fn get_shard_iterator(invocation: Invocation<'_>) -
         invocation.now_ms(),
         format_args!("GetShardIterator on shard {} in stream {name} under account {ACCOUNT}", &**shard),
     )?;
-    let cursor = invocation.streams().cursor(name, shard, from).await?;
+    let cursor = invocation.streams().cursor(name, shard, from).await;
+    let cursor = cursor.map_err(|error| ApiError::of_stream(error, name))?;
     let iterator = ShardIterator {
         stream: name.to_owned(),
         created_ms: stream.created_ms,
@@ -149,17 +150,18 @@ pub(in crate::kinesis) async fn get_records(invocation: Invocation<'_>) -> Resul
 
     let tokens = &invocation.endpoint.tokens;
     let opened = tokens.open_iterator(token, invocation.now_ms());
-    let mut iterator = opened.map_err(|error| error.of_iterator(invocation.now_ms()))?;
+    let iterator = opened.map_err(|error| error.of_iterator(invocation.now_ms()))?;
     if request.stream_arn.is_some() && stream_of(&None, &request.stream_arn)? != iterator.stream {
         return Err(ApiError::invalid_argument(
             "Invalid ShardIterator. It is of another stream than StreamARN.",
         ));
     }
-    let described = invocation.streams().describe_stream(&iterator.stream).await;
-    let stream = described.map_err(|error| match error {
+    let not_found = |error: StreamError| match error {
         StreamError::ResourceNotFound(_) => ApiError::shard_not_found(&iterator.shard, &iterator.stream),
-        other => other.into(),
-    })?;
+        other => ApiError::of_stream(other, &iterator.stream),
+    };
+    let described = invocation.streams().describe_stream(&iterator.stream).await;
+    let stream = described.map_err(not_found)?;
     if stream.created_ms != iterator.created_ms {
         return Err(ApiError::invalid_argument(format!(
             "Invalid ShardIterator. Stream {} was deleted and created again since it was issued.",
@@ -172,10 +174,9 @@ pub(in crate::kinesis) async fn get_records(invocation: Invocation<'_>) -> Resul
     let limit = usize::try_from(limit).expect("it was validated");
     let read =
         invocation.streams().read(&iterator.stream, &iterator.shard, iterator.cursor, limit, READ_BYTES_MAX);
-    let batch = read.await?;
+    let batch = read.await.map_err(not_found)?;
     let next = batch.next.map(|cursor| {
-        iterator.cursor = cursor;
-        tokens.issue_iterator(&iterator, invocation.now_ms())
+        tokens.issue_iterator(&ShardIterator { cursor, ..iterator.clone() }, invocation.now_ms())
     });
     let content = encode_batch(&invocation, &batch, next.as_deref(), &iterator.shard, &stream);
     reserved.shrink(content.capacity());

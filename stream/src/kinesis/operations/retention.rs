@@ -39,7 +39,7 @@ async fn set(invocation: Invocation<'_>, longer: bool) -> Result<Answer, ApiErro
     validation.finish()?;
     let Integer(hours) = request.hours.expect("it was validated");
     let stream = own_stream_of(&request.stream_name, &request.stream_arn)?;
-    let existing = i64::from(invocation.streams().describe_stream(stream).await?.retention_hours);
+    let existing = i64::from(invocation.described(stream).await?.retention_hours);
     if hours < HOURS_MIN {
         return Err(ApiError::invalid_argument(format!(
             "Minimum allowed retention period is {HOURS_MIN} hours. Requested retention period ({hours} hours) is too \
@@ -65,6 +65,7 @@ async fn set(invocation: Invocation<'_>, longer: bool) -> Result<Answer, ApiErro
         )));
     }
     let hours = u32::try_from(hours).expect("it is within bounds");
-    invocation.streams().set_retention_hours(stream, hours).await?;
+    let set = invocation.streams().set_retention_hours(stream, hours).await;
+    set.map_err(|error| ApiError::of_stream(error, stream))?;
     Ok(Answer::default())
 }

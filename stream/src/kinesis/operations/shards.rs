@@ -55,7 +55,7 @@ pub(in crate::kinesis) async fn list(invocation: Invocation<'_>) -> Result<Answe
         Some(token) => {
             let page = invocation.endpoint.tokens.open_page(token, invocation.now_ms());
             let page = page.map_err(|error| error.of_page())?;
-            let stream = invocation.streams().describe_stream(&page.stream).await?;
+            let stream = invocation.described(&page.stream).await?;
             if stream.created_ms != page.created_ms {
                 return Err(ApiError::invalid_argument("Invalid NextToken."));
             }
@@ -63,7 +63,7 @@ pub(in crate::kinesis) async fn list(invocation: Invocation<'_>) -> Result<Answe
         }
         None => {
             let name = stream_of(&request.stream_name, &request.stream_arn)?;
-            let stream = invocation.streams().describe_stream(name).await?;
+            let stream = invocation.described(name).await?;
             if request.created.is_some_and(|Timestamp(ms)| ms / 1000 != stream.created_ms / 1000) {
                 return Err(ApiError::new(
                     "ResourceNotFoundException",

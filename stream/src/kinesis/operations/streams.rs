@@ -57,7 +57,8 @@ pub(in crate::kinesis) async fn create(invocation: Invocation<'_>) -> Result<Ans
         Some(Integer(count)) if !on_demand => u32::try_from(count).expect("it was validated"),
         _ => SHARDS_ON_DEMAND,
     };
-    invocation.streams().create_stream(stream, shards).await?;
+    let created = invocation.streams().create_stream(stream, shards).await;
+    created.map_err(|error| ApiError::of_stream(error, stream))?;
     Ok(Answer::default())
 }
 
@@ -75,7 +76,8 @@ pub(in crate::kinesis) async fn delete(invocation: Invocation<'_>) -> Result<Ans
     validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
     validation.finish()?;
     let stream = own_stream_of(&request.stream_name, &request.stream_arn)?;
-    invocation.streams().delete_stream(stream).await?;
+    let deleted = invocation.streams().delete_stream(stream).await;
+    deleted.map_err(|error| ApiError::of_stream(error, stream))?;
     Ok(Answer::default())
 }
 
@@ -114,7 +116,8 @@ pub(in crate::kinesis) async fn list(invocation: Invocation<'_>) -> Result<Answe
         (None, None) => None,
     };
 
-    let mut names = invocation.streams().list_streams().await?;
+    let listed = invocation.streams().list_streams().await;
+    let mut names = listed.map_err(|error| ApiError::of_stream(error, "*"))?;
     if let Some(after) = after {
         names.retain(|name| **name > *after);
     }
