@@ -246,9 +246,15 @@ impl<D: Detector> Engine<D> {
         self.slot_by_key.remove(&series.key);
         self.free_slots.push(slot);
         self.recovery.forget(slot);
-        if series.has_piece {
-            let mut key = Vec::new();
-            piece::encode_key(&series.key, &series.born, &mut key);
+        let mut key = Vec::new();
+        piece::encode_key(&series.key, &series.born, &mut key);
+        let owed = series.dirty && self.rounds.owes(&series.born);
+        if owed {
+            let mut bytes = Vec::new();
+            piece::encode(&self.detector, &series, &self.position(), &mut bytes);
+            self.rounds.part_with(&series.key, &key, bytes);
+        }
+        if owed || series.has_piece {
             self.rounds.forgotten(key.into());
         }
     }

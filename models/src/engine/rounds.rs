@@ -2,6 +2,7 @@
 
 use super::{Detector, Engine, Piece, RoundEnd, piece};
 use crate::position::Position;
+use std::sync::Arc;
 
 /// What the present round still has to give, and what the next will.
 #[derive(Debug, Default)]
@@ -20,11 +21,36 @@ struct Round {
     replay_from: Position,
     stream_time_ms: i64,
     forgotten: Vec<Box<[u8]>>,
+    /// Pieces of series that were forgotten before their turn: a replay from the mark begins with them.
+    parting: Vec<PartingPiece>,
+}
+
+#[derive(Debug)]
+struct PartingPiece {
+    series: Arc<str>,
+    key: Box<[u8]>,
+    bytes: Box<[u8]>,
 }
 
 impl Rounds {
     pub(super) fn changed(&mut self, series: u32) {
         self.changed.push(series);
+    }
+
+    /// Whether the present round owes the piece of a series that was born at `born` and has changed since
+    /// its piece was given.
+    pub(super) fn owes(&self, born: &Position) -> bool {
+        self.round.as_ref().is_some_and(|round| *born <= round.replay_from)
+    }
+
+    /// Gives the piece of a series with the present round, though the series is being forgotten.
+    pub(super) fn part_with(&mut self, series: &Arc<str>, key: &[u8], bytes: Vec<u8>) {
+        let round = self.round.as_mut().expect("a round that owes a piece is open");
+        round.parting.push(PartingPiece {
+            series: Arc::clone(series),
+            key: key.into(),
+            bytes: bytes.into_boxed_slice(),
+        });
     }
 
     pub(super) fn forgotten(&mut self, piece_key: Box<[u8]>) {
@@ -46,10 +72,17 @@ impl<D: Detector> Engine<D> {
             replay_from: position,
             stream_time_ms: self.stream_time_ms,
             forgotten: std::mem::take(&mut self.rounds.forgotten),
+            parting: Vec::new(),
         });
         let mut given_bytes = 0;
+        for PartingPiece { series, key, bytes } in round.parting.drain(..) {
+            give(Piece { series: &series, key: &key, bytes: &bytes });
+            given_bytes += key.len() + bytes.len();
+        }
         let (mut key, mut bytes) = (Vec::new(), Vec::new());
-        while let Some(at) = round.to_give.pop() {
+        while (given_bytes == 0 || given_bytes < budget_bytes)
+            && let Some(at) = round.to_give.pop()
+        {
             // The series may be gone, or another may stand in its place, whose piece is then early.
             let Some(series) = self.slots[at as usize].as_deref_mut().filter(|series| series.dirty) else {
                 continue;
@@ -62,9 +95,6 @@ impl<D: Detector> Engine<D> {
             series.has_piece = true;
             give(Piece { series: &series.key, key: &key, bytes: &bytes });
             given_bytes += key.len() + bytes.len();
-            if given_bytes >= budget_bytes {
-                break;
-            }
         }
         if !round.to_give.is_empty() {
             self.rounds.round = Some(round);
