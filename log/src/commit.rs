@@ -2,6 +2,7 @@
 //! other, each with one write and one sync.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -256,20 +257,32 @@ struct Active {
     file: Box<dyn File>,
     /// The `crc` of the last header in it.
     chain: u32,
+    /// The file's length. It is extended ahead of the blocks, since a sync that need not record a new
+    /// length is spared the file system's journal. What is extended is a hole: it takes no room.
+    file_bytes: u64,
+    ahead_bytes: u64,
 }
+
+/// How far ahead of its blocks a file is extended, at most.
+const AHEAD_BYTES_MAX: u64 = 1 << 20;
 
 impl Writer {
     /// `active` is the last segment's file and the `crc` of the last header in it.
     pub fn new(shared: Arc<Shared>, active: Option<(Box<dyn File>, u32)>) -> Writer {
         let active = active.map(|(file, chain)| {
             let segment = shared.segments.read().back().cloned().expect("its file is open");
-            Active { segment, file, chain }
+            Active::new(&shared.options, segment, file, chain)
         });
         Writer { shared, active }
     }
 
     /// Writes until the log is closed and nothing is queued, or until it is poisoned.
     pub fn run(mut self) {
+        self.commit_all();
+        self.shared.end();
+    }
+
+    fn commit_all(&mut self) {
         while let Some((block, bytes)) = self.next() {
             let outcome = block.outcome.clone();
             match self.commit(block) {
@@ -281,12 +294,14 @@ impl Writer {
                     let poisoned = failure.poisons;
                     self.fail(outcome, failure);
                     if poisoned {
-                        break;
+                        return;
                     }
                 }
             }
         }
-        self.shared.end();
+        if let Some(active) = &self.active {
+            active.finish();
+        }
     }
 
     /// The next block, once there is one.
@@ -307,7 +322,10 @@ impl Writer {
     /// Makes a block durable and lets readers see it.
     fn commit(&mut self, queued: QueuedBlock) -> Result<(), Failure> {
         if let Some(carry) = queued.carry {
-            self.active = Some(self.begin_segment(&queued.builder, &carry)?);
+            let begun = self.begin_segment(&queued.builder, &carry)?;
+            if let Some(full) = self.active.replace(begun) {
+                full.finish();
+            }
         }
         let active = self.active.as_mut().expect("the first block of a log begins a segment");
         let block = queued.builder.finish(active.chain);
@@ -349,7 +367,8 @@ impl Writer {
         file.sync_data().map_err(poisons)?;
         fs.sync_dir(&self.shared.dir).map_err(poisons)?;
         let chain = header.crc;
-        Ok(Active { segment: Arc::new(Segment::indexed(path, header)), file, chain })
+        let segment = Arc::new(Segment::indexed(path, header));
+        Ok(Active::new(&self.shared.options, segment, file, chain))
     }
 
     /// Fails a block and all that is queued behind it: their indexes follow the failed ones, and indexes
@@ -373,17 +392,41 @@ impl Writer {
 }
 
 impl Active {
-    fn append(&self, block: &Block) -> Result<(), Failure> {
-        let path = &self.segment.path;
+    fn new(options: &LogOptions, segment: Arc<Segment>, file: Box<dyn File>, chain: u32) -> Active {
+        let file_bytes = segment.length();
+        let ahead_bytes = (options.segment_bytes / 4).min(AHEAD_BYTES_MAX);
+        Active { segment, file, chain, file_bytes, ahead_bytes }
+    }
+
+    fn append(&mut self, block: &Block) -> Result<(), Failure> {
         let offset = self.segment.length();
-        if let Err(error) = self.file.write_all_at(block.as_bytes(), offset) {
-            let error = LogError::io("write", path, error);
-            // Synced as well: were the cut lost with the power, leftovers could stand behind later blocks.
+        if let Err(error) = self.write(block.as_bytes(), offset) {
+            let error = LogError::io("write", &self.segment.path, error);
+            // Synced as well: the batch is said not to be there, and must not come back after a power loss.
             let cut = self.file.truncate(offset).and_then(|()| self.file.sync_data());
+            self.file_bytes = offset;
             return Err(Failure { error, poisons: cut.is_err() });
         }
-        self.file
-            .sync_data()
-            .map_err(|error| Failure { error: LogError::io("sync", path, error), poisons: true })
+        self.file.sync_data().map_err(|error| Failure {
+            error: LogError::io("sync", &self.segment.path, error),
+            poisons: true,
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        if end > self.file_bytes {
+            self.file.truncate(end + self.ahead_bytes)?;
+            self.file_bytes = end + self.ahead_bytes;
+        }
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Gives back what the file was extended by. Should that fail, or be lost, recovery and reads know
+    /// where the blocks end.
+    fn finish(&self) {
+        if self.file_bytes > self.segment.length() {
+            let _ = self.file.truncate(self.segment.length());
+        }
     }
 }

@@ -50,23 +50,22 @@ pub trait FileSystem: Debug + Send + Sync {
 
     /// Creates a directory and those above it that are missing, and makes their names durable.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        match self.create_dir(dir) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        let parent = match dir.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return Ok(()),
+        };
+        match self.list(dir) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let parent = dir.parent().ok_or(error)?;
                 self.create_dir_all(parent)?;
                 self.create_dir(dir)?;
             }
             Err(error) => return Err(error),
         }
-        // An existing directory is synced into its parent as well: whoever made it may have been killed
-        // before it could.
-        match dir.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => self.sync_dir(Path::new(".")),
-            Some(parent) => self.sync_dir(parent),
-            None => Ok(()),
-        }
+        // A directory is created only when the name of its parent is durable, and one that is there
+        // already is synced too, since whoever made it may have been killed before it could.
+        self.sync_dir(parent)
     }
 }
 

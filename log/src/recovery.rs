@@ -10,6 +10,9 @@ use crate::block::{self, Block, BlockHeader};
 use crate::segment::{self, Segment, SegmentHeader};
 use crate::{File, FileSystem, LogError};
 
+/// Bytes of a tail that are searched at once.
+const WINDOW_BYTES: usize = 1 << 20;
+
 /// What opening a log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
@@ -50,8 +53,8 @@ pub(crate) fn recover(fs: &dyn FileSystem, dir: &Path) -> Result<Recovered, LogE
             }
             Last::Unborn { bytes } => {
                 let path = dir.join(segment::file_name(first_index));
+                // Should the removal be lost, the next open removes it again.
                 fs.remove(&path).map_err(|error| LogError::io("remove", &path, error))?;
-                fs.sync_dir(dir).map_err(|error| LogError::io("sync", dir, error))?;
                 bytes_cut += bytes;
                 indexes.pop();
             }
@@ -165,8 +168,8 @@ fn open_last(fs: &dyn FileSystem, dir: &Path, first_index: u64) -> Result<Last, 
             }
         }
     }
-    let bytes_cut = length - segment.length();
-    if bytes_cut > 0 {
+    let bytes_cut = written_end(&*file, &segment.path, segment.length(), length)? - segment.length();
+    if length > segment.length() {
         file.truncate(segment.length()).map_err(|error| LogError::io("truncate", &segment.path, error))?;
     }
     // The cut must last before anything is written behind it, and what a killed process left in the page
@@ -196,6 +199,20 @@ fn read_block(file: &dyn File, path: &Path, offset: u64, length: u64) -> Result<
     Ok(Block::decode(Bytes::from(bytes)).ok())
 }
 
+/// One past the last byte that is not zero, from `offset` on: files are extended ahead with zeros.
+fn written_end(file: &dyn File, path: &Path, offset: u64, length: u64) -> Result<u64, LogError> {
+    let mut end = offset;
+    let mut window = Vec::new();
+    for start in (offset..length).step_by(WINDOW_BYTES) {
+        window.resize((length - start).min(WINDOW_BYTES as u64) as usize, 0);
+        file.read_exact_at(&mut window, start).map_err(|error| LogError::io("read", path, error))?;
+        if let Some(at) = window.iter().rposition(|byte| *byte != 0) {
+            end = start + at as u64 + 1;
+        }
+    }
+    Ok(end)
+}
+
 /// Searches the bytes from `offset` on for an intact block that begins at `index_min` or later.
 fn find_block(
     file: &dyn File,
@@ -204,11 +221,10 @@ fn find_block(
     length: u64,
     index_min: u64,
 ) -> Result<Option<u64>, LogError> {
-    const WINDOW_BYTES: u64 = 1 << 20;
     let mut window = Vec::new();
     let mut window_offset = offset;
     while window_offset + (block::HEADER_BYTES as u64) <= length {
-        window.resize((length - window_offset).min(WINDOW_BYTES) as usize, 0);
+        window.resize((length - window_offset).min(WINDOW_BYTES as u64) as usize, 0);
         file.read_exact_at(&mut window, window_offset).map_err(|error| LogError::io("read", path, error))?;
         let starts = window.len() - block::HEADER_BYTES + 1;
         for at in 0..starts {

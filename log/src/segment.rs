@@ -149,15 +149,16 @@ pub(crate) struct Segment {
 #[derive(Debug, Default)]
 struct SparseIndex {
     marks: Vec<Mark>,
-    /// Where the headers stop to make sense, if they do. What stands before is served.
-    broken: Option<Broken>,
+    /// Where the blocks end, in a segment that takes no more.
+    end: Option<End>,
 }
 
 #[derive(Debug)]
-struct Broken {
+struct End {
     index: u64,
     offset: u64,
-    error: LogError,
+    /// Why they end, if not because the next segment begins. What stands before is served.
+    broken: Option<LogError>,
 }
 
 impl Segment {
@@ -252,27 +253,29 @@ impl Segment {
         let mut sparse_index = SparseIndex::default();
         let (mut offset, mut index, mut chain) =
             (self.header.blocks_offset(), self.header.first_index, self.header.crc);
-        let reason = loop {
-            if offset >= length && index == next_index {
-                return Ok(sparse_index);
+        // The file may go on behind the last block, where it was extended ahead and never cut.
+        let broken = loop {
+            if index == next_index {
+                break None;
             }
-            if offset >= length {
-                break format!("the segment ends at entry {index}, but the next one begins at {next_index}");
-            }
-            let Some(header) = headers.at(offset)? else {
-                break "the header of a block does not verify".to_owned();
+            let header = if offset < length { headers.at(offset)? } else { None };
+            let reason = match header {
+                None => format!("the next segment begins at entry {next_index}, but no block stands here"),
+                Some(header) if header.first_index != index || header.chain != chain => {
+                    "a block does not follow the one before".to_owned()
+                }
+                Some(header) if offset + header.block_bytes() > length => {
+                    "the file is cut within a block".to_owned()
+                }
+                Some(header) => {
+                    sparse_index.push(&header, offset);
+                    (offset, index, chain) = (offset + header.block_bytes(), header.next_index(), header.crc);
+                    continue;
+                }
             };
-            if header.first_index != index || header.chain != chain {
-                break "a block does not follow the one before".to_owned();
-            }
-            if offset + header.block_bytes() > length {
-                break "the file is cut within a block".to_owned();
-            }
-            sparse_index.push(&header, offset);
-            (offset, index, chain) = (offset + header.block_bytes(), header.next_index(), header.crc);
+            break Some(LogError::corrupt(&self.path, offset, format!("entry {index} is missing: {reason}")));
         };
-        let error = LogError::corrupt(&self.path, offset, reason);
-        sparse_index.broken = Some(Broken { index, offset, error });
+        sparse_index.end = Some(End { index, offset, broken });
         Ok(sparse_index)
     }
 }
@@ -286,9 +289,9 @@ impl SparseIndex {
 
     /// Where the marked run of blocks that holds an index begins and ends, in a file of a durable length.
     fn span(&self, index: u64, length: u64) -> Result<(u64, u64), LogError> {
-        let length = match &self.broken {
-            Some(broken) if broken.index <= index => return Err(broken.error.clone()),
-            Some(broken) => broken.offset,
+        let length = match &self.end {
+            Some(End { index: end, broken: Some(error), .. }) if *end <= index => return Err(error.clone()),
+            Some(end) => end.offset,
             None => length,
         };
         let after = self.marks.partition_point(|mark| mark.first_index <= index);

@@ -62,7 +62,7 @@ struct SimFileLock {
 /// How an operation goes.
 enum Fate {
     Done,
-    /// It fails, having been done in part or not at all.
+    /// It fails.
     Failed(io::Error),
     /// The machine stops while it is done: it may still reach the disk.
     Crashed(io::Error),
@@ -107,7 +107,7 @@ impl SimFileSystem {
     }
 
     /// Lets the operation of this number fail, counted from 0 since the disk was made. A write that fails
-    /// has written half. After a sync that fails, what it should have synced is never made durable by a
+    /// has been done all the same. After a sync that fails, what it should have synced is never made durable by a
     /// later one, as on Linux.
     pub fn fail_at(&self, operation: u64, error: io::ErrorKind) {
         self.disk.lock().fail_at.insert(operation, error);
@@ -232,7 +232,7 @@ impl Disk {
     fn used_bytes(&self) -> u64 {
         fn below(disk: &Disk, dir: usize) -> u64 {
             let bytes = |node: &NodeId| match node {
-                NodeId::File(id) => disk.files[*id].content.len() as u64,
+                NodeId::File(id) => disk.files[*id].allocated as u64,
                 NodeId::Directory(id) => below(disk, *id),
             };
             disk.directories[dir].names.values().map(bytes).sum()
@@ -363,7 +363,7 @@ impl File for SimFile {
         self.alive(&disk)?;
         let fate = disk.operate()?;
         let offset = offset as usize;
-        let growth = (offset + bytes.len()).saturating_sub(disk.files[self.node].content.len());
+        let growth = (offset + bytes.len()).saturating_sub(disk.files[self.node].allocated);
         let room = disk.capacity_bytes.map_or(u64::MAX, |max| max.saturating_sub(disk.used_bytes()));
         let missing = (growth as u64).saturating_sub(room).min(bytes.len() as u64) as usize;
         let file = &mut disk.files[self.node];
@@ -377,7 +377,7 @@ impl File for SimFile {
                 Err(io::ErrorKind::StorageFull.into())
             }
             Fate::Failed(error) => {
-                file.write(offset, &bytes[..bytes.len() / 2]);
+                file.write(offset, bytes);
                 Err(error)
             }
             Fate::Crashed(error) => {

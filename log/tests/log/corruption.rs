@@ -118,7 +118,9 @@ fn a_segment_cut_at_a_block_is_corrupt() {
     fs.open(&path).unwrap().truncate(whole - block).unwrap();
     let (log, _) = open(&fs, small()).unwrap();
     match read_all(&log) {
-        Err(LogError::Corrupt { reason, .. }) => assert!(reason.contains("the next one begins"), "{reason}"),
+        Err(LogError::Corrupt { reason, .. }) => {
+            assert!(reason.contains("the next segment begins"), "{reason}")
+        }
         other => panic!("{other:?}"),
     }
 }

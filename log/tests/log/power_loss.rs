@@ -99,6 +99,9 @@ fn live_through(seed: u64, stops: &[u64], fail: impl Fn(&SimFileSystem, u64)) ->
         // The log goes on after recovery.
         load(&log, &mut history, 100 + incarnation as u64, seed, 3);
         assert_eq!(history.acknowledged, history.appended.len());
+        drop(log);
+        fs.power_loss(seed);
+        reopen(&fs, &mut history, &format!("seed {seed}, stop {stop} of {stops:?}, and again"));
     }
     reopen(&fs, &mut history, &format!("seed {seed}, at the end"));
     fs
@@ -148,7 +151,7 @@ fn what_is_served_after_a_kill_survives_power_loss() {
 
 #[test]
 fn the_load_passes_many_segments_and_trims() {
-    let fs = live_through(1, &[10_000], |_, _| ());
+    let fs = live_through(1, &[10_000], |fs, _| fs.restart());
     let names = segments(&fs);
     assert!(names.len() > 3, "{names:?}");
     assert!(!names[0].starts_with("00000000000000000000"), "{names:?}");

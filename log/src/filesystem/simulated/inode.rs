@@ -10,6 +10,8 @@ use super::random::Random;
 pub(super) struct FileNode {
     /// As a running process sees it.
     pub content: Vec<u8>,
+    /// Bytes up to the last one that was written: what lies beyond is a hole and takes no room.
+    pub allocated: usize,
     /// As of the last sync.
     synced: Vec<u8>,
     /// What was done since.
@@ -43,6 +45,10 @@ impl FileNode {
 
     fn change(&mut self, action: FileAction) {
         action.apply(&mut self.content);
+        self.allocated = match &action {
+            FileAction::Write { offset, bytes } => self.allocated.max(offset + bytes.len()),
+            FileAction::Truncate { length } => self.allocated.min(*length),
+        };
         self.unsynced.push(FileChange { action, dropped: false });
     }
 
@@ -79,6 +85,7 @@ impl FileNode {
             }
         }
         self.content.clone_from(&self.synced);
+        self.allocated = self.content.len();
     }
 }
 
