@@ -3,4 +3,5 @@
 
 pub mod committed;
 pub mod metrics;
+pub mod serve;
 pub mod views;

@@ -82,6 +82,7 @@ async fn the_past_is_shown_as_it_was_scored_before_and_after_a_restart() {
         start: time(START_MS),
         end: time(START_MS + (BURST.before + BURST.during) as i64 * STEP_MS),
         points_max: 10_000,
+        ..QuerySeriesRequest::default()
     };
     let mut series = SeriesClient::new(service.channel().await);
     let before = series.query_series(request.clone()).await.unwrap().into_inner();

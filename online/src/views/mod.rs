@@ -5,6 +5,7 @@ pub mod alert_book;
 pub mod dead_letters;
 pub mod filter;
 pub mod series_table;
+pub mod stores;
 pub mod token;
 pub mod watch;
 
@@ -15,7 +16,7 @@ use filter::Filter;
 use kizashi_models::alert::{Alert, AlertId};
 use kizashi_storage::commit::{Commit, Control};
 use parking_lot::{Mutex, RwLock};
-use series_table::SeriesTable;
+use series_table::{SeriesEntry, SeriesKey, SeriesTable};
 use std::{collections::HashMap, sync::Arc};
 use watch::{CommitHistory, Hub, Watch, WatchError};
 
@@ -90,6 +91,30 @@ impl Views {
     /// Tables of the series of all shards.
     pub fn series(&self) -> Vec<Arc<SeriesTable>> {
         self.shards.read().series.clone()
+    }
+
+    /// Up to `count` series behind `after`, in the order of keys, whose key contains `needle`, which is in lower
+    /// case; and whether more follow.
+    pub fn list_series(
+        &self,
+        after: Option<&SeriesKey>,
+        needle: &str,
+        count: usize,
+    ) -> (Vec<SeriesEntry>, bool) {
+        let tables = self.series().into_iter();
+        let mut page: Vec<SeriesEntry> =
+            tables.flat_map(|table| table.page(after, needle, count + 1)).collect();
+        page.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then(b.last_ms.cmp(&a.last_ms)));
+        // A series whose shard was split stands on both; the newer one counts.
+        page.dedup_by(|later, kept| later.series == kept.series && later.stream == kept.stream);
+        let more = page.len() > count;
+        page.truncate(count);
+        (page, more)
+    }
+
+    /// How many series are known.
+    pub fn series_count(&self) -> usize {
+        self.series().iter().map(|table| table.count()).sum()
     }
 
     /// Up to `count` alerts that the filter lets through, behind `after`.
@@ -175,7 +200,7 @@ impl CommitSink for Views {
         let mut shards = self.shards.write();
         let number = shards.numbers.get(shard).copied().unwrap_or(shards.series.len());
         if number == shards.series.len() {
-            shards.series.push(Arc::new(SeriesTable::new(shard.stream.clone())));
+            shards.series.push(Arc::new(SeriesTable::new(shard.clone())));
             shards.numbers.insert(shard.clone(), number);
         }
         shards.series[number].restore(restored.series);

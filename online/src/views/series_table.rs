@@ -1,5 +1,6 @@
 //! The series that are known, with the newest observation of each.
 
+use crate::committed::ShardRef;
 use kizashi_models::engine::{Output, Summary};
 use parking_lot::Mutex;
 use std::{
@@ -30,10 +31,37 @@ pub struct SeriesEntry {
     pub surprise: f64,
 }
 
+impl SeriesEntry {
+    /// Its place in a list.
+    pub fn key(&self) -> SeriesKey {
+        SeriesKey { series: self.series.clone(), stream: self.stream.clone() }
+    }
+}
+
+/// Where a series stands in a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesKey {
+    series: Arc<str>,
+    stream: Arc<str>,
+}
+
+impl SeriesKey {
+    /// Packs the key for a token. Names of streams hold no zero byte.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.stream.as_bytes(), &[0], self.series.as_bytes()].concat()
+    }
+
+    /// Unpacks what [`SeriesKey::encode`] gave.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (stream, series) = std::str::from_utf8(bytes).ok()?.split_once('\0')?;
+        Some(Self { series: series.into(), stream: stream.into() })
+    }
+}
+
 /// The series of one shard.
 #[derive(Debug)]
 pub struct SeriesTable {
-    stream: Arc<str>,
+    shard: ShardRef,
     series: Mutex<Table>,
 }
 
@@ -44,21 +72,21 @@ struct Table {
 }
 
 impl SeriesTable {
-    /// An empty table of series whose observations come from `stream`.
-    pub fn new(stream: Arc<str>) -> Self {
-        Self { stream, series: Mutex::default() }
+    /// An empty table of the series of a shard.
+    pub fn new(shard: ShardRef) -> Self {
+        Self { shard, series: Mutex::default() }
     }
 
-    /// Name of the stream.
-    pub fn stream(&self) -> &Arc<str> {
-        &self.stream
+    /// The shard.
+    pub fn shard(&self) -> &ShardRef {
+        &self.shard
     }
 
     /// Replaces all series by what the engine knows after recovery.
     pub fn restore(&self, summaries: Vec<Summary>) {
         let entries = summaries.into_iter().map(|summary| SeriesEntry {
             series: summary.series,
-            stream: self.stream.clone(),
+            stream: self.shard.stream.clone(),
             fields: summary.fields,
             last_ms: summary.last_ms,
             values: summary.values.into(),
@@ -90,7 +118,7 @@ impl SeriesTable {
                 None => {
                     let entry = SeriesEntry {
                         series: point.series.clone(),
-                        stream: self.stream.clone(),
+                        stream: self.shard.stream.clone(),
                         fields: point.fields.clone(),
                         last_ms: point.time_ms,
                         values: values.into(),
@@ -123,14 +151,18 @@ impl SeriesTable {
 
     /// Up to `found_max` series behind `after`, in the order of keys, whose key contains `needle`, which is in
     /// lower case. The table is unlocked from time to time.
-    pub fn page(&self, after: Option<&str>, needle: &str, found_max: usize) -> Vec<SeriesEntry> {
+    pub fn page(&self, after: Option<&SeriesKey>, needle: &str, found_max: usize) -> Vec<SeriesEntry> {
         let mut found = Vec::new();
-        let mut after: Option<Arc<str>> = after.map(Arc::from);
+        let mut from: Bound<Arc<str>> = match after {
+            None => Bound::Unbounded,
+            Some(key) if self.shard.stream > key.stream => Bound::Included(key.series.clone()),
+            Some(key) => Bound::Excluded(key.series.clone()),
+        };
         loop {
             let table = self.series.lock();
-            let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             let mut last = None;
-            for key in table.keys.range::<str, _>((from, Bound::Unbounded)).take(SCANNED_MAX) {
+            let keys = table.keys.range((from, Bound::Unbounded));
+            for key in keys.take(SCANNED_MAX) {
                 if needle.is_empty() || key.to_lowercase().contains(needle) {
                     found.push(table.entries[key].clone());
                     if found.len() == found_max {
@@ -140,7 +172,7 @@ impl SeriesTable {
                 last = Some(key.clone());
             }
             match last {
-                Some(key) => after = Some(key),
+                Some(key) => from = Bound::Excluded(key),
                 None => return found,
             }
         }
@@ -148,10 +180,11 @@ impl SeriesTable {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::views::watch::tests::shard;
 
-    fn summary(series: &str) -> Summary {
+    pub(crate) fn summary(series: &str) -> Summary {
         Summary {
             series: series.into(),
             stream: "events".into(),
@@ -166,15 +199,18 @@ mod tests {
 
     #[test]
     fn pages_are_in_order_and_cross_the_slices() {
-        let table = SeriesTable::new("events".into());
+        let table = SeriesTable::new(shard(0));
         table.restore((0..2_500).map(|number| summary(&format!("Host-{number:04}"))).collect());
         let first = table.page(None, "", 3);
         let keys: Vec<&str> = first.iter().map(|entry| &*entry.series).collect();
         assert_eq!(keys, ["Host-0000", "Host-0001", "Host-0002"]);
-        assert_eq!(&*table.page(Some("Host-0002"), "", 1)[0].series, "Host-0003");
+        let after = SeriesKey::decode(&first[2].key().encode()).unwrap();
+        assert_eq!(&*table.page(Some(&after), "", 1)[0].series, "Host-0003");
         let found = table.page(None, "host-2499", 10);
         assert_eq!(found.len(), 1, "the case of the key is ignored");
-        assert!(table.page(Some("Host-2499"), "", 1).is_empty());
+        assert!(table.page(Some(&found[0].key()), "", 1).is_empty());
+        let of_earlier_stream = SeriesKey { stream: "a".into(), ..after };
+        assert_eq!(&*table.page(Some(&of_earlier_stream), "", 1)[0].series, "Host-0002");
         table.forget("Host-2499");
         assert!(table.page(None, "host-2499", 10).is_empty());
         assert_eq!((table.count(), table.get("Host-2499")), (2_499, None));

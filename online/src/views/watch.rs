@@ -358,3 +358,265 @@ fn decode(token: &str, shards: &[ShardRef], heads: &[u64]) -> Result<Vec<Place>,
     }
     Ok(places)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        committed::{CommitSink, Committed, Restored},
+        views::{ViewLimits, alert_book::tests::alert},
+    };
+    use kizashi_models::{alert::AlertId, engine::Output};
+    use kizashi_storage::commit::Commit;
+    use parking_lot::Mutex;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    /// Commit logs in memory. Reads give at most two commits at once.
+    #[derive(Default)]
+    pub(crate) struct MemoryHistory {
+        commits: Mutex<HashMap<ShardRef, Vec<Vec<AlertEvent>>>>,
+        trimmed: Mutex<HashMap<ShardRef, u64>>,
+    }
+
+    impl MemoryHistory {
+        pub(crate) fn trim(&self, shard: &ShardRef, first_kept: u64) {
+            self.trimmed.lock().insert(shard.clone(), first_kept);
+        }
+    }
+
+    impl CommitHistory for MemoryHistory {
+        fn read(&self, shard: &ShardRef, from: u64, until: u64) -> Result<CommitSlice, CommitHistoryError> {
+            assert!(from < until, "a watch reads only what is missing");
+            let first_kept = self.trimmed.lock().get(shard).copied().unwrap_or(0);
+            if from < first_kept {
+                return Err(CommitHistoryError::Trimmed(first_kept));
+            }
+            let next = until.min(from + 2);
+            let commits = self.commits.lock();
+            let commits = (from..next).map(|commit| (commit, commits[shard][commit as usize].clone()));
+            let commits = commits.filter(|(_, events)| !events.is_empty()).collect();
+            Ok(CommitSlice { commits, next })
+        }
+    }
+
+    pub(crate) fn shard(number: usize) -> ShardRef {
+        ShardRef {
+            application: "score".into(),
+            stream: "events".into(),
+            shard: format!("shardId-{number:012}").into(),
+        }
+    }
+
+    /// Views of commit logs in memory, that can be started again.
+    pub(crate) struct Node {
+        pub(crate) history: Arc<MemoryHistory>,
+        pub(crate) views: Arc<Views>,
+        ring_commits: usize,
+        shards: usize,
+        events: u32,
+    }
+
+    impl Node {
+        pub(crate) fn new(shards: usize, ring_commits: usize) -> Self {
+            let history = Arc::new(MemoryHistory::default());
+            let limits = ViewLimits { ring_commits, ..ViewLimits::default() };
+            let views = Arc::new(Views::new(limits, history.clone()));
+            let mut node = Self { history, views, ring_commits, shards, events: 0 };
+            node.restart();
+            node
+        }
+
+        pub(crate) fn restart(&mut self) {
+            let limits = ViewLimits { ring_commits: self.ring_commits, ..ViewLimits::default() };
+            self.views = Arc::new(Views::new(limits, self.history.clone()));
+            // In another order than before: numbers of shards are the views' own.
+            for number in (0..self.shards).rev() {
+                self.restore(number);
+            }
+        }
+
+        fn restore(&self, number: usize) {
+            let mut commits = self.history.commits.lock();
+            let commits = commits.entry(shard(number)).or_default();
+            let restored = Restored {
+                alerts: commits.iter().flatten().map(|event| event.alert.clone()).collect(),
+                dead_letters: Vec::new(),
+                series: Vec::new(),
+                next_commit: commits.len() as u64,
+            };
+            self.views.restored(&shard(number), restored);
+        }
+
+        /// Commits so many new alerts on a shard; `told` says whether the views hear of it.
+        pub(crate) fn commit(&mut self, number: usize, events: usize, told: bool) -> Vec<AlertId> {
+            let events = (0..events).map(|_| {
+                self.events += 1;
+                let alert = alert(self.events, "cpu", i64::from(self.events));
+                AlertEvent { change: Change::Opened, alert }
+            });
+            let commit = Commit { events: events.collect(), ..Commit::default() };
+            let index = {
+                let mut commits = self.history.commits.lock();
+                let commits = commits.get_mut(&shard(number)).unwrap();
+                commits.push(commit.events.clone());
+                commits.len() as u64 - 1
+            };
+            if told {
+                let output = Output::default();
+                self.views.committed(Committed {
+                    shard: &shard(number),
+                    index,
+                    commit: &commit,
+                    output: &output,
+                });
+            }
+            commit.events.iter().map(|event| event.alert.id).collect()
+        }
+    }
+
+    fn all() -> Filter {
+        Filter::default()
+    }
+
+    async fn next_ids(watch: &mut Watch, count: usize) -> Vec<AlertId> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(watch.next().await.unwrap().alert.id);
+        }
+        ids
+    }
+
+    /// Whether the next event is one that is committed only now.
+    async fn is_quiet(node: &mut Node, watch: &mut Watch) -> bool {
+        let now = node.commit(0, 1, true);
+        next_ids(watch, 1).await == now
+    }
+
+    #[tokio::test]
+    async fn a_list_followed_by_a_watch_misses_nothing() {
+        let mut node = Node::new(2, 8);
+        node.commit(0, 1, true);
+        let page = node.views.alerts(&all(), crate::views::alert_book::AlertOrder::OpenedDesc, None, 10);
+        let between = node.commit(1, 2, true);
+        let mut watch = node.views.watch(all(), Some(&page.watch_token)).unwrap();
+        assert_eq!(next_ids(&mut watch, 2).await, between);
+        assert!(is_quiet(&mut node, &mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn commits_without_events_move_the_token_on() {
+        let mut node = Node::new(2, 8);
+        let mut watch = node.views.watch(all(), None).unwrap();
+        for _ in 0..5 {
+            node.commit(0, 0, true);
+        }
+        node.commit(1, 1, true);
+        let token = watch.next().await.unwrap().resume_token;
+        node.history.trim(&shard(0), 5);
+        node.restart();
+        let mut resumed = node.views.watch(all(), Some(&token)).unwrap();
+        assert!(is_quiet(&mut node, &mut resumed).await, "nothing behind the token was trimmed");
+    }
+
+    #[tokio::test]
+    async fn a_token_whose_events_are_gone_is_out_of_range() {
+        let mut node = Node::new(1, 8);
+        let token = node.views.watch(all(), None).unwrap().resume_token();
+        node.commit(0, 1, true);
+        node.commit(0, 1, true);
+        node.history.trim(&shard(0), 1);
+        let mut watch = node.views.watch(all(), Some(&token)).unwrap();
+        assert!(matches!(watch.next().await, Err(WatchError::OutOfRange(_))));
+
+        let ahead =
+            Node::new(1, 8).views.watch(all(), Some(&node.views.watch(all(), None).unwrap().resume_token()));
+        assert!(matches!(ahead, Err(WatchError::OutOfRange(_))), "the shard was created anew");
+        assert!(matches!(node.views.watch(all(), Some("x")), Err(WatchError::Token(_))));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_views_ends_the_watch() {
+        let node = Node::new(1, 8);
+        let mut watch = node.views.watch(all(), None).unwrap();
+        drop(node);
+        assert!(matches!(watch.next().await, Err(WatchError::Stopping)));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Commit {
+            shard: usize,
+            events: usize,
+        },
+        /// A worker dies between a durable commit and handing it in, and begins anew.
+        LoseAndRestore {
+            shard: usize,
+            events: usize,
+        },
+        Restart,
+        /// The watcher takes so many events.
+        Take(usize),
+        /// The watcher leaves and comes back with its last token.
+        Resume,
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            6 => (0usize..3, 0usize..4).prop_map(|(shard, events)| Act::Commit { shard, events }),
+            1 => (0usize..3, 0usize..3).prop_map(|(shard, events)| Act::LoseAndRestore { shard, events }),
+            1 => Just(Act::Restart),
+            4 => (1usize..6).prop_map(Act::Take),
+            2 => Just(Act::Resume),
+        ];
+        prop::collection::vec(act, 1..60)
+    }
+
+    proptest! {
+        /// A ring of two commits makes the watcher fall behind often.
+        #[test]
+        fn nothing_is_lost_and_nothing_comes_twice(acts in acts()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(async move {
+                let mut node = Node::new(3, 2);
+                let mut watch = node.views.watch(all(), None).unwrap();
+                let mut token = watch.resume_token();
+                let mut committed: [Vec<AlertId>; 3] = Default::default();
+                let mut seen = Vec::new();
+                let (mut due, mut taken) = (0, 0);
+                for act in acts {
+                    match act {
+                        Act::Commit { shard, events } => {
+                            committed[shard].extend(node.commit(shard, events, true));
+                            due += events;
+                        }
+                        Act::LoseAndRestore { shard, events } => {
+                            committed[shard].extend(node.commit(shard, events, false));
+                            due += events;
+                            node.restore(shard);
+                        }
+                        Act::Restart => {
+                            node.restart();
+                            watch = node.views.watch(all(), Some(&token)).unwrap();
+                        }
+                        Act::Take(count) => {
+                            for _ in 0..count.min(due - taken) {
+                                let event = watch.next().await.unwrap();
+                                token = event.resume_token;
+                                seen.push(event.alert.id);
+                                taken += 1;
+                            }
+                        }
+                        Act::Resume => watch = node.views.watch(all(), Some(&token)).unwrap(),
+                    }
+                }
+                seen.extend(next_ids(&mut watch, due - taken).await);
+                assert!(is_quiet(&mut node, &mut watch).await, "an event came twice");
+                for of_shard in committed {
+                    let in_order: Vec<AlertId> = seen.iter().copied().filter(|id| of_shard.contains(id)).collect();
+                    assert_eq!(in_order, of_shard);
+                }
+            });
+        }
+    }
+}

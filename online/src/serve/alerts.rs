@@ -1,0 +1,147 @@
+//! Service `Alerts`.
+
+use super::{errors, stop::Stop, wire};
+use crate::views::{
+    Views,
+    alert_book::{AlertOrder, SortKey},
+    filter::Filter,
+    token,
+    watch::WatchError,
+};
+use kizashi_proto::v1::{self, alerts_server::Alerts};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request, Response, Status};
+
+const PAGE_SIZE_DEFAULT: usize = 50;
+const PAGE_SIZE_MAX: usize = 1_000;
+/// Watches at once.
+const WATCHES_MAX: usize = 1_024;
+/// Events that wait for a slow watcher here; more wait in the ring, then in the commit logs.
+const EVENTS_QUEUED_MAX: usize = 64;
+/// Response metadata of a watch: the token it begins at.
+pub const RESUME_TOKEN_METADATA: &str = "kizashi-resume-token";
+
+/// Lists, gets and watches alerts.
+pub(super) struct AlertsService {
+    views: Arc<Views>,
+    watches: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl AlertsService {
+    pub(super) fn new(views: Arc<Views>, stop: Stop) -> Self {
+        Self { views, watches: Arc::new(Semaphore::new(WATCHES_MAX)), stop }
+    }
+}
+
+#[tonic::async_trait]
+impl Alerts for AlertsService {
+    async fn list_alerts(
+        &self,
+        request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = parse_filter(&request.filter)?;
+        let order = parse_order(&request.order_by)?;
+        let count = super::page_size(request.page_size, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
+        let scope = format!("alerts\n{}\n{filter}", order.name());
+        let after = super::page_token(&scope, &request.page_token, SortKey::decode)?;
+        let page = self.views.alerts(&filter, order, after, count);
+        Ok(Response::new(v1::ListAlertsResponse {
+            alerts: page.alerts.iter().map(|alert| wire::alert(alert)).collect(),
+            next_page_token: page.next.map_or_else(String::new, |key| token::seal(&scope, &key.encode())),
+            watch_token: page.watch_token,
+        }))
+    }
+
+    async fn get_alert(&self, request: Request<v1::GetAlertRequest>) -> Result<Response<v1::Alert>, Status> {
+        let id = request.into_inner().id;
+        let parsed =
+            wire::alert_id(&id).ok_or_else(|| errors::invalid("id", &id, "32 hexadecimal digits"))?;
+        let alert = self.views.alert(parsed);
+        let alert =
+            alert.ok_or_else(|| errors::not_found("alert", &id, format!("no alert `{id}` is kept")))?;
+        Ok(Response::new(wire::alert(&alert)))
+    }
+
+    type WatchAlertsStream = ReceiverStream<Result<v1::AlertEvent, Status>>;
+
+    async fn watch_alerts(
+        &self,
+        request: Request<v1::WatchAlertsRequest>,
+    ) -> Result<Response<Self::WatchAlertsStream>, Status> {
+        let request = request.into_inner();
+        let filter = parse_filter(&request.filter)?;
+        let permit = self.watches.clone().try_acquire_owned().map_err(|_| {
+            errors::exhausted("TOO_MANY_WATCHES", format!("{WATCHES_MAX} watches are open; close one"))
+        })?;
+        let resume = Some(request.resume_token.as_str()).filter(|token| !token.is_empty());
+        let mut watch =
+            self.views.watch(filter, resume).map_err(|error| watch_status(&error, &request.resume_token))?;
+        let begins_at = watch.resume_token();
+        let (sender, receiver) = mpsc::channel(EVENTS_QUEUED_MAX);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            loop {
+                let event = tokio::select! {
+                    event = watch.next() => event,
+                    () = sender.closed() => return,
+                    () = stop.stopped() => Err(WatchError::Stopping),
+                };
+                let failed = event.is_err();
+                let event = match event {
+                    Ok(event) => Ok(v1::AlertEvent {
+                        r#type: wire::change(event.change) as i32,
+                        alert: Some(wire::alert(&event.alert)),
+                        resume_token: event.resume_token,
+                    }),
+                    Err(error) => Err(watch_status(&error, &request.resume_token)),
+                };
+                if sender.send(event).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let mut response = Response::new(ReceiverStream::new(receiver));
+        let begins_at = begins_at.parse().expect("a token is ASCII");
+        response.metadata_mut().insert(RESUME_TOKEN_METADATA, begins_at);
+        Ok(response)
+    }
+}
+
+fn parse_filter(text: &str) -> Result<Filter, Status> {
+    Filter::parse(text).map_err(|error| errors::invalid("filter", text, error))
+}
+
+fn parse_order(text: &str) -> Result<AlertOrder, Status> {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return Ok(AlertOrder::OpenedDesc);
+    }
+    let order = AlertOrder::ALL.into_iter().find(|order| order.name() == words);
+    order.ok_or_else(|| errors::invalid("order_by", text, AlertOrder::ALL.map(AlertOrder::name).join(", ")))
+}
+
+fn watch_status(error: &WatchError, token: &str) -> Status {
+    match error {
+        WatchError::Token(problem) => errors::invalid(
+            "resume_token",
+            token,
+            format!("the last `resume_token` seen, a list's `watch_token`, or nothing; {problem}"),
+        ),
+        WatchError::OutOfRange(problem) => errors::other(
+            Code::OutOfRange,
+            "EVENTS_NOT_KEPT",
+            format!("`resume_token`: {problem}; list, then watch from the list's `watch_token`"),
+        ),
+        WatchError::Unreadable(problem) => errors::other(Code::Internal, "COMMIT_LOG_UNREADABLE", problem),
+        WatchError::Stopping => errors::other(
+            Code::Unavailable,
+            "STOPPING",
+            "the service is stopping; watch again from the last `resume_token` seen",
+        ),
+    }
+}
