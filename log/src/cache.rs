@@ -79,3 +79,49 @@ impl Share {
         self.bytes = self.blocks.iter().map(|block| block.memory_bytes()).sum();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::BlockBuilder;
+
+    /// A block of ten entries, 100 bytes each.
+    fn block(first_index: u64) -> Arc<Block> {
+        let mut builder = BlockBuilder::new(first_index, 0);
+        for _ in 0..10 {
+            builder.push(0, &[0; 100]);
+        }
+        builder.finish(0)
+    }
+
+    #[test]
+    fn the_oldest_are_driven_out_and_the_cold_do_not_drive_out_the_tail() {
+        let block_bytes = block(0).memory_bytes();
+        let mut cache = Cache::new(6 * block_bytes);
+        for at in 0..10 {
+            cache.push_tail(block(100 + at * 10));
+        }
+        for at in [50, 20, 70, 70, 0, 70] {
+            cache.push_cold(block(at));
+        }
+        let found = |index| cache.find(index).map(|block| block.header.first_index);
+        assert_eq!(found(199), Some(190));
+        assert_eq!(found(170), Some(170));
+        assert_eq!(found(169), None);
+        assert_eq!(found(200), None);
+        assert_eq!([found(75), found(5), found(29), found(55)], [Some(70), Some(0), Some(20), None]);
+        assert_eq!((cache.tail.bytes, cache.cold.bytes), (3 * block_bytes, 3 * block_bytes));
+    }
+
+    #[test]
+    fn what_is_trimmed_is_given_back() {
+        let mut cache = Cache::new(1 << 20);
+        for at in 0..10 {
+            cache.push_tail(block(at * 10));
+        }
+        cache.push_cold(block(0));
+        cache.trim(35);
+        assert!(cache.find(25).is_none() && cache.find(30).is_some());
+        assert_eq!((cache.tail.bytes, cache.cold.bytes), (7 * block(0).memory_bytes(), 0));
+    }
+}

@@ -50,6 +50,7 @@ mod entry;
 mod error;
 mod filesystem;
 mod log;
+mod queue;
 mod recovery;
 mod segment;
 mod ticket;

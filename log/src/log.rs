@@ -10,7 +10,8 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::Block;
 use crate::cache::Cache;
-use crate::commit::{Queue, Shared, Writer};
+use crate::commit::{Shared, Writer};
+use crate::queue::Queue;
 use crate::recovery::{self, Recovery};
 use crate::segment::Segment;
 use crate::wait::{WaitBeyond, Waiters};

@@ -6,13 +6,19 @@ use kizashi_log::{FileSystem, LogError, SimFileSystem};
 
 use crate::{DIR, append, open, read_all, segments, small};
 
+const CARRY: &[u8] = b"what the owner knows";
+/// Where the first block begins.
+const BLOCKS: u64 = 52 + CARRY.len() as u64;
+/// Bytes of a block with one entry of 60 bytes.
+const BLOCK: u64 = 40 + 2 + 60;
+
 /// A log of three segments, several blocks each. Returns its entries.
 fn written() -> (SimFileSystem, Vec<Vec<u8>>) {
     let fs = SimFileSystem::new();
     let (log, _) = open(&fs, small()).unwrap();
     let entries: Vec<Vec<u8>> = (0..12_u8).map(|number| vec![number; 60]).collect();
     for entry in &entries {
-        append(&log, i64::from(entry[0]), entry).unwrap();
+        log.append(i64::from(entry[0]), [entry], || CARRY.to_vec()).unwrap().1.wait().unwrap();
     }
     log.close().unwrap();
     assert_eq!(segments(&fs).len(), 3);
@@ -42,16 +48,22 @@ fn a_flipped_bit_anywhere_is_noticed() {
         let length = length(&fs, &path);
         for offset in 0..length {
             flip(&fs, &path, offset);
+            let in_carry = (52..BLOCKS).contains(&offset);
             match open(&fs, small()) {
                 Err(LogError::Corrupt { path: named, .. }) => assert_eq!(named, path),
                 Err(error) => panic!("{error}"),
                 Ok((log, recovery)) if segment == 2 => {
                     // Only the last block can be taken for a torn tail. It is cut, and said to be.
-                    assert!(recovery.bytes_cut > 0 && offset >= length - 110, "offset {offset} of {length}");
+                    assert!(
+                        recovery.bytes_cut > 0 && offset >= length - BLOCK,
+                        "offset {offset} of {length}"
+                    );
                     assert_eq!(read_all(&log).unwrap(), entries[..11], "offset {offset}");
                     append(&log, 11, &entries[11]).unwrap();
                     continue;
                 }
+                // Only the last segment's carry is ever read.
+                Ok((log, _)) if in_carry => assert_eq!(read_all(&log).unwrap(), entries),
                 Ok((log, recovery)) => {
                     assert_eq!(recovery.bytes_cut, 0);
                     match read_all(&log) {
@@ -77,7 +89,7 @@ fn the_error_names_the_file_and_the_block_and_the_rest_is_served() {
     let text = error.to_string();
     assert!(text.contains("00000000000000000000.segment is corrupt at byte "), "{text}");
     let LogError::Corrupt { offset: at, .. } = error else { panic!("{error}") };
-    assert!(at < offset && offset - at < 110, "{at} is where the block of {offset} begins");
+    assert!(at < offset && offset - at < BLOCK, "{at} is where the block of {offset} begins");
     let second = segments(&fs)[1][..20].parse().unwrap();
     assert_eq!(log.read(second, 1, 0).unwrap()[0].data, entries[second as usize]);
 }
@@ -86,14 +98,13 @@ fn the_error_names_the_file_and_the_block_and_the_rest_is_served() {
 fn what_stands_before_a_corrupt_header_is_served() {
     let (fs, entries) = written();
     let path = path(&fs, 0);
-    let block = 40 + 2 + 60;
-    flip(&fs, &path, 52 + 2 * block + 20);
+    flip(&fs, &path, BLOCKS + 2 * BLOCK + 20);
     let (log, _) = open(&fs, small()).unwrap();
     for index in 0..2 {
         assert_eq!(log.read(index, 1, 0).unwrap()[0].data, entries[index as usize]);
     }
     match log.read(2, 1, 0) {
-        Err(LogError::Corrupt { offset, .. }) => assert_eq!(offset, 52 + 2 * block),
+        Err(LogError::Corrupt { offset, .. }) => assert_eq!(offset, BLOCKS + 2 * BLOCK),
         other => panic!("{other:?}"),
     }
     assert_eq!(log.find_time(1).unwrap(), 1);
@@ -114,8 +125,7 @@ fn a_segment_cut_at_a_block_is_corrupt() {
     let path = path(&fs, 0);
     let whole = length(&fs, &path);
     // A whole number of blocks is missing, so that all that is left verifies.
-    let block = 40 + 2 + 60;
-    fs.open(&path).unwrap().truncate(whole - block).unwrap();
+    fs.open(&path).unwrap().truncate(whole - BLOCK).unwrap();
     let (log, _) = open(&fs, small()).unwrap();
     match read_all(&log) {
         Err(LogError::Corrupt { reason, .. }) => {
@@ -123,6 +133,41 @@ fn a_segment_cut_at_a_block_is_corrupt() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_block_of_another_log_is_corrupt() {
+    let (fs, _) = written();
+    let other = SimFileSystem::new();
+    let (log, _) = open(&other, small()).unwrap();
+    for number in 0..6 {
+        log.append(number, [[0xff; 60]], || CARRY.to_vec()).unwrap().1.wait().unwrap();
+    }
+    log.close().unwrap();
+    let mut block = [0; BLOCK as usize];
+    other.open(&path(&other, 0)).unwrap().read_exact_at(&mut block, BLOCKS + BLOCK).unwrap();
+    fs.open(&path(&fs, 0)).unwrap().write_all_at(&block, BLOCKS + BLOCK).unwrap();
+    let (log, _) = open(&fs, small()).unwrap();
+    match log.read(1, 1, 0) {
+        Err(LogError::Corrupt { reason, .. }) => assert!(reason.contains("does not follow"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A segment is extended ahead of its blocks. Where a kill or a power loss kept it from being cut, the
+/// zeros behind the blocks are no entries, and no damage.
+#[test]
+fn zeros_behind_the_blocks_are_neither_entries_nor_damage() {
+    let (fs, entries) = written();
+    for segment in 0..3 {
+        let path = path(&fs, segment);
+        fs.open(&path).unwrap().truncate(length(&fs, &path) + 5000).unwrap();
+    }
+    let (log, recovery) = open(&fs, small()).unwrap();
+    assert_eq!(recovery.bytes_cut, 0);
+    assert_eq!(read_all(&log).unwrap(), entries);
+    append(&log, 12, b"on").unwrap();
+    assert_eq!(log.read(12, 1, 0).unwrap()[0].data, &b"on"[..]);
 }
 
 #[test]
