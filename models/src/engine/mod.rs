@@ -22,6 +22,8 @@ mod timers;
 mod why;
 
 #[cfg(test)]
+mod behaviour_test;
+#[cfg(test)]
 mod replay_test;
 
 pub use config::{ConfigError, EngineConfig};

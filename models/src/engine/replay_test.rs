@@ -205,7 +205,7 @@ impl Store {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn pieces_and_replay_equal_the_uninterrupted_run(drawn in drawn(), fates in fates()) {
