@@ -1,59 +1,97 @@
-//! The built-in detector: level and spread of each field, forgetting exponentially.
+//! The built-in detector: the evidence of all fields and of their joint distribution, calibrated.
 
+use super::codec::{Decoder, Encoder};
+use super::field::{Field, Forecast, Judged};
+use super::joint::{BLOCK, Joint};
+use super::parameters::Parameters;
+use super::tail::Tail;
 use super::{Detector, FieldScore, Scored, StateError};
-use sha2::{Digest, Sha256};
 
-/// Bumped with every change that moves a score's bits.
-const VERSION: u8 = 1;
-/// Observations after which the level and the spread have forgotten 63 % of what came before.
-const MEMORY: f64 = 300.0;
-/// Decay of the recent maximum of surprise, per observation.
-const ONSET_DECAY: f64 = 1.0 / 200.0;
-/// The onset at which the anomaly score is one half.
-const ONSET_HALF: f64 = 4.0;
+/// First byte of a state.
+const STATE_VERSION: u8 = 2;
+/// What the square of a field's own evidence weighs against its share of the joint distance, when the
+/// surprise is divided among the fields.
+const OWN_SHARE: f64 = 1.0;
 
 /// The detector that the service runs where no snapshot says otherwise.
+///
+/// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week) with their
+/// mean errors, and counts of quantised contexts; of a vector also the covariance of its fields' errors.
+/// An observation's *novelty* says how seldom its context was seen, its *magnitude* how far it is from the best
+/// forecast; their sum is calibrated to a surprise by the series' own past. The onset weighs the
+/// surprise by the novelty, and counts it only where it exceeds the decayed maximum.
 #[derive(Clone, Debug, Default)]
-pub struct DefaultDetector {}
+pub struct DefaultDetector {
+    parameters: Parameters,
+}
 
-/// What [`DefaultDetector`] keeps of a series.
+/// What [`DefaultDetector`] keeps of a series: plain data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefaultState {
-    recent_maximum: f64,
-    fields: Vec<Level>,
+    count: u32,
+    /// Decayed maximum of what could be an onset.
+    maximum: f64,
+    tail: Tail,
+    fields: Vec<Field>,
+    /// A block of fields each.
+    joints: Vec<Joint>,
 }
 
-/// Level and spread of one field.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Level {
-    count: f64,
-    centre: f64,
-    spread: f64,
+/// The evidence of one observation.
+#[derive(Default)]
+struct Evidence {
+    present: f64,
+    novelty: f64,
+    magnitude_squared: f64,
+    joint_squared: f64,
 }
 
-impl Level {
-    fn surprise(&self, value: f64) -> f64 {
-        let scale = self.scale();
-        let distance = (value - self.centre).abs() / scale;
-        let degrees = self.count.clamp(1.0, 6.0);
-        let tail = libm::log10(1.0 + distance * distance / degrees) * (degrees + 1.0) / 2.0;
-        tail.min(300.0)
+impl DefaultDetector {
+    /// A detector with chosen parameters.
+    pub fn new(parameters: Parameters) -> Self {
+        DefaultDetector { parameters }
     }
 
-    fn scale(&self) -> f64 {
-        1.25 * self.spread + 1e-9 * self.centre.abs() + f64::MIN_POSITIVE
-    }
-
-    fn learn(&mut self, value: f64) {
-        if self.count == 0.0 {
-            self.centre = value;
+    /// Judges and learns the values of one block of fields, and adds their evidence.
+    fn step_block(
+        &self,
+        time_ms: i64,
+        fields: &mut [Field],
+        joint: &mut Joint,
+        values: &[f64],
+        scores: &mut [FieldScore],
+        evidence: &mut Evidence,
+    ) {
+        let parameters = &self.parameters;
+        let mut errors = [f64::NAN; BLOCK];
+        for (i, field) in fields.iter_mut().enumerate() {
+            let forecast: Forecast = field.forecast(time_ms, parameters);
+            let score = &mut scores[i];
+            score.expected = forecast.expected;
+            score.lower = bounded(forecast.expected - forecast.half_width);
+            score.upper = bounded(forecast.expected + forecast.half_width);
+            if values[i].is_nan() {
+                continue;
+            }
+            let judged: Judged = field.judge(values[i], &forecast, parameters);
+            evidence.present += 1.0;
+            evidence.novelty += judged.novelty;
+            evidence.magnitude_squared += judged.magnitude * judged.magnitude;
+            let own = judged.novelty + judged.magnitude;
+            score.contribution = OWN_SHARE * own * own;
+            errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
+            field.learn(&judged, &forecast, parameters);
         }
-        self.count = (self.count + 1.0).min(MEMORY);
-        let error = value - self.centre;
-        let limit = if self.count < 10.0 { f64::INFINITY } else { 5.0 * self.scale() };
-        let error = error.clamp(-limit.max(f64::MIN_POSITIVE), limit.max(f64::MIN_POSITIVE));
-        self.centre += error / self.count;
-        self.spread += (error.abs() - self.spread) / self.count;
+        if fields.len() < 2 {
+            return;
+        }
+        let errors = &errors[..fields.len()];
+        let distance = joint.distance(errors, parameters);
+        evidence.joint_squared += distance.magnitude * distance.magnitude;
+        for (score, share) in scores.iter_mut().zip(distance.by_field) {
+            score.contribution += share.max(0.0);
+        }
+        joint.learn(errors, &distance, parameters);
     }
 }
 
@@ -61,109 +99,114 @@ impl Detector for DefaultDetector {
     type State = DefaultState;
 
     fn snapshot_id(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update([VERSION]);
-        for parameter in [MEMORY, ONSET_DECAY, ONSET_HALF] {
-            hash.update(parameter.to_le_bytes());
-        }
-        hash.finalize().into()
+        self.parameters.id()
     }
 
     fn new_state(&self, fields: usize) -> DefaultState {
-        DefaultState { recent_maximum: 0.0, fields: vec![Level::default(); fields] }
+        let mut state = DefaultState {
+            count: 0,
+            maximum: 0.0,
+            tail: Tail::new(),
+            fields: Vec::with_capacity(fields),
+            joints: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
+        };
+        (0..fields).for_each(|_| self.add_field(&mut state));
+        state
     }
 
     fn add_field(&self, state: &mut DefaultState) {
-        state.fields.push(Level::default());
+        state.fields.push(Field::new());
+        if state.joints.last().is_none_or(|joint| joint.fields() == BLOCK) {
+            state.joints.push(Joint::new());
+        }
+        state.joints.last_mut().expect("pushed above").add_field();
     }
 
-    fn step(&self, state: &mut DefaultState, _time_ms: i64, values: &[f64], out: &mut Scored) {
+    fn step(&self, state: &mut DefaultState, time_ms: i64, values: &[f64], out: &mut Scored) {
         assert_eq!(values.len(), state.fields.len(), "one value a field");
+        let parameters = &self.parameters;
         out.fields.clear();
         out.fields.resize(values.len(), FieldScore::default());
-        let mut sum = 0.0;
-        let mut most: f64 = 0.0;
-        for ((level, value), field) in state.fields.iter_mut().zip(values).zip(&mut out.fields) {
-            let known = level.count > 0.0;
-            let width = 3.0 * level.scale();
-            field.expected = if known { level.centre } else { f64::NAN };
-            field.lower = field.expected - width;
-            field.upper = field.expected + width;
-            if value.is_nan() {
-                continue;
-            }
-            let value = value.clamp(-1e300, 1e300);
-            if known {
-                field.contribution = level.surprise(value);
-            }
-            sum += field.contribution;
-            most = most.max(field.contribution);
-            level.learn(value);
+        let mut evidence = Evidence::default();
+        let blocks = state.fields.chunks_mut(BLOCK).zip(&mut state.joints);
+        let scores = out.fields.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
+        for ((fields, joint), (scores, values)) in blocks.zip(scores) {
+            self.step_block(time_ms, fields, joint, values, scores, &mut evidence);
         }
-        if sum > 0.0 {
-            for field in &mut out.fields {
-                field.contribution /= sum;
-            }
+        if evidence.present == 0.0 {
+            (out.surprise, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0);
+            return;
         }
-        out.surprise = most;
-        out.onset = (most - state.recent_maximum).max(0.0);
-        out.anomaly_score = out.onset / (out.onset + ONSET_HALF);
-        state.recent_maximum = most.max(state.recent_maximum * (1.0 - ONSET_DECAY));
+        state.count = state.count.saturating_add(1);
+        let count = f64::from(state.count);
+
+        let novelty = evidence.novelty / evidence.present;
+        let joint = (evidence.joint_squared / state.joints.len() as f64).sqrt();
+        let magnitude =
+            (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * joint;
+        let trust = (count - 1.0) / (count - 1.0 + parameters.caution_tail);
+        out.surprise = state.tail.surprise(novelty + magnitude, trust);
+        state.tail.learn(novelty + magnitude);
+
+        let weight = parameters.familiar + parameters.familiar_magnitude * magnitude + novelty;
+        let candidate = out.surprise * weight * count / (count + parameters.caution);
+        out.onset = if candidate > state.maximum { candidate } else { 0.0 };
+        out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
+        state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
+
+        let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
+        for field in &mut out.fields {
+            field.contribution =
+                if total > 0.0 && out.surprise > 0.0 { field.contribution / total } else { 0.0 };
+        }
     }
 
     fn encode(&self, state: &DefaultState, out: &mut Vec<u8>) {
-        out.push(VERSION);
-        out.extend(state.recent_maximum.to_le_bytes());
-        for level in &state.fields {
-            for number in [level.count, level.centre, level.spread] {
-                out.extend(number.to_le_bytes());
-            }
-        }
+        out.push(STATE_VERSION);
+        let mut out = Encoder(out);
+        out.u32(state.fields.len() as u32);
+        out.u32(state.count);
+        out.f64(state.maximum);
+        state.tail.encode(&mut out);
+        state.fields.iter().for_each(|field| field.encode(&mut out));
+        state.joints.iter().for_each(|joint| joint.encode(&mut out));
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<DefaultState, StateError> {
-        let (version, bytes) = bytes.split_first().ok_or_else(|| StateError("it is empty".into()))?;
-        if *version != VERSION {
-            return Err(StateError(format!("version {version}, not {VERSION}")));
+        let mut from = Decoder(bytes);
+        let version = from.u8_to(u8::MAX)?;
+        if version != STATE_VERSION {
+            return Err(StateError(format!("version {version}, not {STATE_VERSION}")));
         }
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        if !rest.is_empty() || numbers.len() % 3 != 1 {
-            return Err(StateError(format!("{} bytes are not whole fields", bytes.len())));
+        let fields = from.u32()? as usize;
+        let mut state = DefaultState {
+            count: from.u32()?,
+            maximum: from.f64_in(0.0, f64::MAX)?,
+            tail: Tail::decode(&mut from)?,
+            fields: Vec::new(),
+            joints: Vec::new(),
+        };
+        for _ in 0..fields {
+            state.fields.push(Field::decode(&mut from)?);
         }
-        let mut numbers = numbers.iter().map(|b| f64::from_le_bytes(*b));
-        let recent_maximum = numbers.next().expect("counted above");
-        let mut fields = Vec::new();
-        while let (Some(count), Some(centre), Some(spread)) = (numbers.next(), numbers.next(), numbers.next())
-        {
-            fields.push(Level { count, centre, spread });
+        for first in (0..fields).step_by(BLOCK) {
+            state.joints.push(Joint::decode(&mut from, BLOCK.min(fields - first))?);
         }
-        Ok(DefaultState { recent_maximum, fields })
+        if !from.0.is_empty() {
+            return Err(StateError(format!("{} bytes too many", from.0.len())));
+        }
+        state.fields.shrink_to_fit();
+        Ok(state)
     }
 
     fn state_bytes(&self, state: &DefaultState) -> usize {
-        size_of::<DefaultState>() + state.fields.capacity() * size_of::<Level>()
+        size_of::<DefaultState>()
+            + state.fields.capacity() * size_of::<Field>()
+            + state.joints.iter().map(Joint::bytes).sum::<usize>()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_jump_is_stranger_than_noise_and_survives_encoding() {
-        let detector = DefaultDetector::default();
-        let (mut state, mut out) = (detector.new_state(1), Scored::default());
-        let mut usual: f64 = 0.0;
-        for i in 0..500_i64 {
-            detector.step(&mut state, i * 1000, &[(i % 7) as f64], &mut out);
-            usual = usual.max(if i > 100 { out.surprise } else { 0.0 });
-        }
-        let mut bytes = Vec::new();
-        detector.encode(&state, &mut bytes);
-        let mut read = detector.decode(&bytes).unwrap();
-        assert_eq!(read, state);
-        detector.step(&mut read, 500_000, &[60.0], &mut out);
-        assert!(out.surprise > 3.0 * usual, "{} against {usual}", out.surprise);
-        assert_eq!(out.fields[0].contribution, 1.0);
-    }
+/// A bound of a band as a finite number, NaN kept.
+fn bounded(value: f64) -> f64 {
+    value.clamp(f64::MIN, f64::MAX)
 }

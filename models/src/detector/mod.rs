@@ -1,8 +1,17 @@
 //! The seam between the engine and what scores: a [`Detector`] over plain state and an observation.
 
+mod codec;
 mod default;
+mod field;
+mod joint;
+mod novelty;
+mod parameters;
+mod season;
+mod spread;
+mod tail;
 
 pub use default::{DefaultDetector, DefaultState};
+pub use parameters::Parameters;
 
 /// What a detector says of one observation. Buffers are reused from call to call.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,0 +1,106 @@
+//! Novelty of quantised contexts: how seldom a value's level was seen, alone and after the levels before it.
+
+use super::codec::{Decoder, Encoder};
+use crate::detector::StateError;
+
+/// Levels of the quantiser: four to each side of the middle one.
+const LEVELS: usize = 9;
+/// Counters for contexts of no and of one value before.
+pub(super) const PAIRS: usize = LEVELS + LEVELS * LEVELS;
+/// Counters for contexts of no, one and two values before.
+pub(super) const TRIPLES: usize = PAIRS + LEVELS * LEVELS * LEVELS;
+
+/// Counts of levels in context, and the novelty that follows from them. `CELLS` is [`PAIRS`] or [`TRIPLES`].
+///
+/// The levels stand on asinh of a standardised distance, fine in the middle and coarse far out, so no range
+/// of values needs to be known. A counter is a byte that stays at 255: beyond that its reciprocal is
+/// nothing anyway. The idea is that of the context anomaly detectors of the NAB leaderboard (CAD OSE).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Novelty<const CELLS: usize> {
+    counts: [u8; CELLS],
+    /// The levels before, the newest first.
+    before: [u8; 2],
+}
+
+impl<const CELLS: usize> Novelty<CELLS> {
+    pub(super) fn new() -> Self {
+        const { assert!(CELLS == PAIRS || CELLS == TRIPLES) };
+        Novelty { counts: [0; CELLS], before: [0; 2] }
+    }
+
+    /// The level of a standardised distance, with steps of `step` in its asinh.
+    pub(super) fn level(distance: f64, step: f64) -> u8 {
+        let half = (LEVELS / 2) as f64;
+        let position = libm::round(libm::asinh(distance) / step).clamp(-half, half) + half;
+        position as u8
+    }
+
+    /// Novelty of `level` after the levels before it: the mean over the lengths l of context of
+    /// 1 / (1 + count), with weight 1 / (l + 1). 1 where all of it is new, towards 0 where it is usual.
+    pub(super) fn score(&self, level: u8) -> f64 {
+        let seen = |cell: usize| 1.0 / (1.0 + f64::from(self.counts[cell]));
+        let [alone, pair, triple] = self.cells(level);
+        let mut novelty = seen(alone) + seen(pair) / 2.0;
+        let mut weights = 1.5;
+        if CELLS == TRIPLES {
+            novelty += seen(triple) / 3.0;
+            weights += 1.0 / 3.0;
+        }
+        novelty / weights
+    }
+
+    /// Counts `level` in its contexts; it is the newest level before the next.
+    pub(super) fn learn(&mut self, level: u8) {
+        for (length, cell) in self.cells(level).into_iter().enumerate() {
+            if length < 2 || CELLS == TRIPLES {
+                self.counts[cell] = self.counts[cell].saturating_add(1);
+            }
+        }
+        self.before = [level, self.before[0]];
+    }
+
+    fn cells(&self, level: u8) -> [usize; 3] {
+        let [last, older] = self.before.map(usize::from);
+        let level = usize::from(level);
+        [level, LEVELS + last * LEVELS + level, PAIRS + (last * LEVELS + older) * LEVELS + level]
+    }
+
+    pub(super) fn encode(&self, out: &mut Encoder) {
+        out.bytes(&self.before);
+        out.sparse(&self.counts);
+    }
+
+    pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
+        let mut read = Novelty::new();
+        for level in &mut read.before {
+            *level = from.u8_to(LEVELS as u8 - 1)?;
+        }
+        from.sparse(&mut read.counts)?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_level_in_a_new_place_is_newer_than_in_its_own() {
+        let mut novelty = Novelty::<TRIPLES>::new();
+        for level in [1, 2, 3].into_iter().cycle().take(300) {
+            novelty.learn(level);
+        }
+        assert!(novelty.score(1) < 0.02, "{}", novelty.score(1));
+        assert!(novelty.score(3) > 0.4, "{}", novelty.score(3));
+        assert_eq!(novelty.score(8), 1.0);
+    }
+
+    #[test]
+    fn every_distance_has_a_level() {
+        for distance in [0.0, -0.0, 1e-300, -3.0, 1e15, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(Novelty::<PAIRS>::level(distance, 1.5) < LEVELS as u8);
+        }
+        assert_eq!(Novelty::<PAIRS>::level(0.0, 1.5), 4);
+        assert!(Novelty::<PAIRS>::level(10.0, 1.5) > Novelty::<PAIRS>::level(1.0, 1.5));
+    }
+}

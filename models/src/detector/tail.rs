@@ -1,0 +1,157 @@
+//! From evidence to surprise: the series' own distribution of evidence, with a tail that extrapolates.
+
+use super::codec::{Decoder, Encoder};
+use crate::detector::StateError;
+
+const BINS: usize = 64;
+/// Width of a bin in units of evidence, which is logarithmic: 64 bins reach 5.3, that is 1 of novelty and a
+/// magnitude at its knee.
+const WIDTH: f64 = 1.0 / 12.0;
+/// Observations that the prior counts for.
+const PRIOR: f64 = 10.0;
+/// The prior's survival function falls by this factor with each bin: a decade in 0.23 of evidence.
+const PRIOR_FACTOR: f64 = 0.435;
+/// The tail extrapolates from the evidence that this many observations have exceeded.
+const TAIL: f64 = 10.0;
+/// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
+/// would otherwise make an infinitely steep one.
+const DECADE_MIN: f64 = 0.17;
+/// At this many observations all counts are halved, so that the distribution follows a drift.
+const TOTAL_MAX: u32 = 8192;
+
+/// Survival function of the prior at the lower edge of each bin.
+const PRIOR_SURVIVAL: [f64; BINS + 1] = {
+    let mut survival = [PRIOR; BINS + 1];
+    let mut i = 1;
+    while i <= BINS {
+        survival[i] = survival[i - 1] * PRIOR_FACTOR;
+        i += 1;
+    }
+    survival
+};
+
+/// A histogram of past evidence. Surprise is -log10 of the share of observations that had as much; beyond
+/// the ten highest it goes on along a straight line, through the evidence exceeded by ten and by a
+/// hundred of the past observations. Evidence being logarithmic in the error, that is a power law: it
+/// never says that something is impossible, and overstates no tail that is thinner.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tail {
+    counts: [u16; BINS],
+    total: u32,
+}
+
+impl Tail {
+    pub(super) fn new() -> Self {
+        Tail { counts: [0; BINS], total: 0 }
+    }
+
+    /// Surprise of `evidence`, at least 0 and finite. `trust`, 0 to 1, is how far the extrapolation counts.
+    pub(super) fn surprise(&self, evidence: f64, trust: f64) -> f64 {
+        debug_assert!(evidence >= 0.0 && evidence.is_finite());
+        let total = f64::from(self.total) + PRIOR;
+        let tail = (TAIL / total).min(0.3);
+        let body = (10.0 * tail).min(0.9);
+        let bin = bin_of(evidence);
+
+        let mut above = 0;
+        let mut upper = PRIOR_SURVIVAL[BINS] / total;
+        let mut tail_edge = None;
+        let mut share = None;
+        for i in (0..BINS).rev() {
+            above += u32::from(self.counts[i]);
+            let lower = (f64::from(above) + PRIOR_SURVIVAL[i]) / total;
+            if i == bin {
+                let within = (evidence / WIDTH - i as f64).min(1.0);
+                share = Some(lower + (upper - lower) * within);
+            }
+            if tail_edge.is_none() && lower > tail {
+                tail_edge = Some(crossing(i, lower, upper, tail));
+            }
+            match (tail_edge, share) {
+                (Some(edge), _) if evidence > edge && lower > body => {
+                    let decade = (edge - crossing(i, lower, upper, body)).max(DECADE_MIN);
+                    let slope = libm::log10(body / tail) / decade;
+                    return -libm::log10(tail) + (evidence - edge) * slope * trust;
+                }
+                (Some(edge), Some(share)) if evidence <= edge => return (-libm::log10(share)).max(0.0),
+                _ => upper = lower,
+            }
+        }
+        unreachable!("the share above the lowest bin is 1")
+    }
+
+    /// Counts `evidence` among the past.
+    pub(super) fn learn(&mut self, evidence: f64) {
+        self.counts[bin_of(evidence)] += 1;
+        self.total += 1;
+        if self.total >= TOTAL_MAX {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+        }
+    }
+
+    pub(super) fn encode(&self, out: &mut Encoder) {
+        self.counts.iter().for_each(|count| out.u16(*count));
+    }
+
+    pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
+        let mut read = Tail::new();
+        for count in &mut read.counts {
+            *count = from.u16()?;
+        }
+        read.total = read.counts.iter().map(|count| u32::from(*count)).sum();
+        if read.total >= TOTAL_MAX {
+            return Err(StateError(format!("{} observations in the tail", read.total)));
+        }
+        Ok(read)
+    }
+}
+
+fn bin_of(evidence: f64) -> usize {
+    ((evidence / WIDTH) as usize).min(BINS - 1)
+}
+
+/// Where in bin `i` the survival function, `lower` at the bin's lower edge and `upper` at its upper one,
+/// falls to `level`, in units of evidence; logarithmic in between.
+fn crossing(i: usize, lower: f64, upper: f64, level: f64) -> f64 {
+    let share = libm::log(lower / level) / libm::log(lower / upper);
+    (i as f64 + share.clamp(0.0, 1.0)) * WIDTH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn little_is_surprising_before_something_is_known() {
+        assert!(Tail::new().surprise(5.0, 0.0) < 0.6);
+    }
+
+    #[test]
+    fn surprise_is_minus_log_of_the_share_and_goes_on_beyond_it() {
+        let mut tail = Tail::new();
+        for i in 0..8000_u32 {
+            // Evidence whose share above x is 10^(-2 x).
+            let share = (f64::from((i * 4099) % 8000) + 0.5) / 8000.0;
+            tail.learn(-libm::log10(share) / 2.0);
+        }
+        for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0), (3.0, 6.0)] {
+            let found = tail.surprise(evidence, 1.0);
+            assert!((found - surprise).abs() < 0.1 * surprise, "{evidence}: {found} against {surprise}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn more_evidence_is_never_less_surprising(
+            past in prop::collection::vec(0.0..9.0f64, 0..300), a in 0.0..40.0f64, b in 0.0..40.0f64,
+        ) {
+            let mut tail = Tail::new();
+            past.iter().for_each(|evidence| tail.learn(*evidence));
+            let (low, high) = (tail.surprise(a.min(b), 1.0), tail.surprise(a.max(b), 1.0));
+            prop_assert!(low >= 0.0 && high.is_finite());
+            prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
+        }
+    }
+}
