@@ -18,9 +18,10 @@ pub use alerts::RESUME_TOKEN_METADATA;
 pub use dead_letters::{DeadLetterReplay, ReplayOutcome};
 pub use errors::DOMAIN as ERROR_DOMAIN;
 pub use listen::{BindError, Bound, PortLimits};
+pub use series::SeriesHistory;
 pub use status::{WorkerStatus, WorkerStatusSource};
 
-use crate::views::{Views, stores::ShardStores, token};
+use crate::views::{Views, token};
 use axum::{
     Router,
     body::Body,
@@ -59,7 +60,7 @@ pub struct Parts {
     /// What is shown.
     pub views: Arc<Views>,
     /// Gives the history of series.
-    pub stores: Arc<ShardStores>,
+    pub history: Arc<dyn SeriesHistory>,
     /// Replays dead letters.
     pub dead_letters: Arc<dyn DeadLetterReplay>,
     /// Tells how the workers fare.
@@ -86,12 +87,12 @@ pub struct Server {
 /// Puts the services together.
 pub fn server(parts: Parts) -> Server {
     let (stopper, stop) = Stop::new();
-    let Parts { stream, views, stores, dead_letters, workers, metrics, assets, started_ms, limits } = parts;
+    let Parts { stream, views, history, dead_letters, workers, metrics, assets, started_ms, limits } = parts;
     let (health, health_service) = tonic_health::server::health_reporter();
     let alerts = alerts::AlertsService::new(views.clone(), stop.clone());
     let records = records::RecordsService::new(stream, stop.clone());
     let dead_letters = dead_letters::DeadLettersService { views: views.clone(), replay: dead_letters };
-    let series = series::SeriesService::new(views.clone(), stores);
+    let series = series::SeriesService::new(views.clone(), history);
     let status = status::StatusService { views, workers, started_ms };
     let reflection = || {
         tonic_reflection::server::Builder::configure()

@@ -1,14 +1,14 @@
 //! Service `Series`.
 
 use super::{downsample, errors, wire};
+use crate::committed::ShardRef;
 use crate::views::{
     Views,
     series_table::{SeriesEntry, SeriesKey, SeriesTable},
-    stores::ShardStores,
     token,
 };
 use kizashi_proto::v1::{self, series_server::Series};
-use kizashi_storage::history::SeriesPoints;
+use kizashi_storage::{error::StoreError, history::SeriesPoints};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Code, Request, Response, Status};
@@ -24,16 +24,29 @@ const RANGE_DEFAULT_MS: i64 = 3_600_000;
 /// Queries that read history at once; each may hold a day of points for a moment.
 const QUERIES_MAX: usize = 4;
 
+/// Reads what is kept of the past of series.
+pub trait SeriesHistory: Send + Sync + 'static {
+    /// Points of a series of a shard, from `start_ms` on and before `end_ms`, those that are not flushed too;
+    /// `None` where there is none. May block.
+    fn points(
+        &self,
+        shard: &ShardRef,
+        series: &str,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Option<SeriesPoints>, StoreError>;
+}
+
 /// Lists series and tells their past.
 pub(super) struct SeriesService {
     views: Arc<Views>,
-    stores: Arc<ShardStores>,
+    history: Arc<dyn SeriesHistory>,
     queries: Semaphore,
 }
 
 impl SeriesService {
-    pub(super) fn new(views: Arc<Views>, stores: Arc<ShardStores>) -> Self {
-        Self { views, stores, queries: Semaphore::new(QUERIES_MAX) }
+    pub(super) fn new(views: Arc<Views>, history: Arc<dyn SeriesHistory>) -> Self {
+        Self { views, history, queries: Semaphore::new(QUERIES_MAX) }
     }
 
     fn summary(&self, entry: &SeriesEntry) -> v1::SeriesSummary {
@@ -122,10 +135,10 @@ impl Series for SeriesService {
             return Err(errors::invalid("start", start_ms, allowed));
         }
         let _permit = self.queries.acquire().await.expect("the semaphore is never closed");
-        let (stores, series) = (self.stores.clone(), entry.series.clone());
+        let (history, series) = (self.history.clone(), entry.series.clone());
         let read = move || {
-            let points = stores.points(table.shard(), &series, start_ms, end_ms)?;
-            Ok::<_, kizashi_storage::error::StoreError>(points.map(|points| fields(&points, points_max)))
+            let points = history.points(table.shard(), &series, start_ms, end_ms)?;
+            Ok::<_, StoreError>(points.map(|points| fields(&points, points_max)))
         };
         let read = tokio::task::spawn_blocking(read).await;
         let read =

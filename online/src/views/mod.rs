@@ -5,7 +5,6 @@ pub mod alert_book;
 pub mod dead_letters;
 pub mod filter;
 pub mod series_table;
-pub mod stores;
 pub mod token;
 pub mod watch;
 
@@ -19,6 +18,9 @@ use parking_lot::{Mutex, RwLock};
 use series_table::{SeriesEntry, SeriesKey, SeriesTable};
 use std::{collections::HashMap, sync::Arc};
 use watch::{CommitHistory, Hub, Watch, WatchError};
+
+/// The application whose commits hold alerts and whose shards have series.
+const SCORE: &str = "score";
 
 /// Alerts looked at while the book is locked.
 const SCANNED_MAX: usize = 1_000;
@@ -88,7 +90,7 @@ impl Views {
         }
     }
 
-    /// Tables of the series of all shards.
+    /// Tables of the series of all shards that are scored.
     pub fn series(&self) -> Vec<Arc<SeriesTable>> {
         self.shards.read().series.clone()
     }
@@ -196,6 +198,16 @@ impl Views {
 
 impl CommitSink for Views {
     fn restored(&self, shard: &ShardRef, restored: Restored) {
+        {
+            let mut letters = self.dead_letters.lock();
+            letters.clear(shard);
+            for letter in restored.dead_letters {
+                letters.put(DeadLetter { shard: shard.clone(), letter });
+            }
+        }
+        if *shard.application != *SCORE {
+            return;
+        }
         // Held to the end, so that the number of a new shard is the same everywhere.
         let mut shards = self.shards.write();
         let number = shards.numbers.get(shard).copied().unwrap_or(shards.series.len());
@@ -204,11 +216,6 @@ impl CommitSink for Views {
             shards.numbers.insert(shard.clone(), number);
         }
         shards.series[number].restore(restored.series);
-        let mut letters = self.dead_letters.lock();
-        letters.clear(shard);
-        for letter in restored.dead_letters {
-            letters.put(DeadLetter { shard: shard.clone(), letter });
-        }
         let mut alerts = self.alerts.lock();
         alerts.book.clear(number);
         for alert in restored.alerts {
@@ -219,16 +226,17 @@ impl CommitSink for Views {
 
     fn committed(&self, committed: Committed<'_>) {
         let Committed { shard, index, commit, output } = committed;
+        self.follow_dead_letters(shard, commit);
+        if *shard.application != *SCORE {
+            return;
+        }
         let (number, series) = {
             let shards = self.shards.read();
             let number = *shards.numbers.get(shard).expect("a shard is restored before it commits");
             (number, shards.series[number].clone())
         };
-        let events = commit
-            .events
-            .iter()
-            .map(|event| (event.change, Arc::new(event.alert.clone())))
-            .collect::<Vec<_>>();
+        let events = commit.events.iter().map(|event| (event.change, Arc::new(event.alert.clone())));
+        let events: Vec<_> = events.collect();
         {
             let mut alerts = self.alerts.lock();
             for (_, alert) in &events {
@@ -237,6 +245,5 @@ impl CommitSink for Views {
             alerts.hub.committed(number, index, events);
         }
         series.observe(output);
-        self.follow_dead_letters(shard, commit);
     }
 }

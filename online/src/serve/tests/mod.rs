@@ -6,14 +6,17 @@ mod http;
 mod records;
 mod series;
 
-use super::{BindError, Bound, DeadLetterReplay, Parts, PortLimits, ReplayOutcome, WorkerStatus, server};
-use crate::{
-    committed::ShardRef,
-    views::{stores::ShardStores, watch::tests::Node},
+use super::{
+    BindError, Bound, DeadLetterReplay, Parts, PortLimits, ReplayOutcome, SeriesHistory, WorkerStatus, server,
 };
+use crate::{committed::ShardRef, views::watch::tests::Node};
 use ::http::Response;
 use bytes::Bytes;
 use kizashi_models::position::Source;
+use kizashi_storage::{
+    error::StoreError,
+    history::{History, SeriesPoints},
+};
 use kizashi_stream::{
     api::{
         BoxFuture, Cursor, Placed, PutOutcome, PutRecord, ReadBatch, Result, SequencedRecord,
@@ -22,7 +25,7 @@ use kizashi_stream::{
     sequence::SequenceNumber,
 };
 use parking_lot::Mutex;
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::transport::Channel;
 
@@ -30,7 +33,7 @@ use tonic::transport::Channel;
 struct Service {
     node: Node,
     stream: Arc<MemoryStream>,
-    stores: Arc<ShardStores>,
+    history: Arc<Histories>,
     replay: Arc<CountingReplay>,
     address: SocketAddr,
     shutdown: oneshot::Sender<()>,
@@ -41,11 +44,11 @@ impl Service {
     async fn start(node: Node) -> Self {
         let stream = Arc::new(MemoryStream::default());
         let replay = Arc::new(CountingReplay::default());
-        let stores = Arc::new(ShardStores::default());
+        let history = Arc::new(Histories::default());
         let parts = Parts {
             stream: stream.clone(),
             views: node.views.clone(),
-            stores: stores.clone(),
+            history: history.clone(),
             dead_letters: replay.clone(),
             workers: Arc::new(|| WorkerStatus { records_per_second: 12.5, ..WorkerStatus::default() }),
             metrics: Arc::new(|| "kizashi_up 1\n".to_owned()),
@@ -63,7 +66,7 @@ impl Service {
         let served = tokio::spawn(server(parts).serve(listener, async {
             let _ = stopped.await;
         }));
-        Self { node, stream, stores, replay, address, shutdown, served }
+        Self { node, stream, history, replay, address, shutdown, served }
     }
 
     async fn channel(&self) -> Channel {
@@ -169,6 +172,22 @@ impl Stream for MemoryStream {
         _: Option<Cursor>,
     ) -> BoxFuture<'a, Result<()>> {
         unreachable!("the services only put")
+    }
+}
+
+/// Histories by shard.
+#[derive(Default)]
+struct Histories(Mutex<HashMap<ShardRef, History>>);
+
+impl SeriesHistory for Histories {
+    fn points(
+        &self,
+        shard: &ShardRef,
+        series: &str,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Option<SeriesPoints>, StoreError> {
+        self.0.lock().get(shard).map_or(Ok(None), |history| history.query(series, start_ms, end_ms))
     }
 }
 

@@ -73,7 +73,7 @@ async fn a_query_gives_points_that_are_not_flushed_too_and_fewer_where_they_are_
             );
         }
     });
-    service.stores.add_history(&shard(0), Arc::new(history));
+    service.history.0.lock().insert(shard(0), history);
     let mut client = SeriesClient::new(service.channel().await);
 
     let newest = v1::QuerySeriesRequest { series: "cpu".into(), ..v1::QuerySeriesRequest::default() };
