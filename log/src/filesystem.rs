@@ -59,7 +59,11 @@ pub trait FileSystem: Debug + Send + Sync {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.create_dir_all(parent)?;
-                self.create_dir(dir)?;
+                // Somebody else may create it at the same moment: shards of one stream do.
+                match self.create_dir(dir) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
             }
             Err(error) => return Err(error),
         }
@@ -101,3 +105,27 @@ pub trait File: Debug + Send + Sync {
 
 /// A lock on a file; dropping it releases the lock.
 pub trait FileLock: Debug + Send + Sync {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::Barrier, thread};
+
+    #[test]
+    fn directories_are_created_by_many_at_once() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let together = Barrier::new(4);
+            thread::scope(|scope| {
+                for name in ["a", "b", "c", "d"] {
+                    let (dir, together) = (dir.path().join("new").join(name), &together);
+                    scope.spawn(move || {
+                        together.wait();
+                        StdFileSystem.create_dir_all(&dir).unwrap();
+                        assert!(dir.is_dir());
+                    });
+                }
+            });
+        }
+    }
+}
