@@ -25,7 +25,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -118,11 +118,7 @@ struct Server {
 impl Server {
     fn new(streams: Arc<dyn Stream>, options: Options) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
-        http.http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(options.header_timeout)
-            .keep_alive(true)
-            .pipeline_flush(true);
+        http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout).keep_alive(true);
         http.http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
@@ -144,15 +140,25 @@ impl Server {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
-        let server = self.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let (server, told) = (self.clone(), begun.clone());
         let service = service_fn(move |request| {
+            told.store(true, Ordering::Relaxed);
             let server = server.clone();
             async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
         let connection = self.http.serve_connection(TokioIo::new(socket), service);
         let mut connection = std::pin::pin!(connection);
+        // While it is not known which HTTP a client speaks, hyper does not watch the time.
+        let overdue = async {
+            sleep(self.options.header_timeout).await;
+            if begun.load(Ordering::Relaxed) {
+                std::future::pending().await
+            }
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = overdue => return,
             _ = stopped.changed() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

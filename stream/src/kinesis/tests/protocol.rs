@@ -207,11 +207,13 @@ async fn heads_and_bodies_that_do_not_arrive_are_given_up() {
     let options = Options { header_timeout: short, body_timeout: short, ..Options::default() };
     let streams = Arc::new(ScriptedStream::default());
     let service = Service::before(streams, options, ManualClock::default()).await;
-    let mut socket = TcpStream::connect(service.address).await.unwrap();
-    socket.write_all(b"POST / HTTP/1.1\r\nhost: a\r\n").await.unwrap();
     let mut reply = Vec::new();
-    socket.read_to_end(&mut reply).await.unwrap();
-    assert!(reply.is_empty(), "a head that does not end has no answer");
+    for head in ["", "P", "PRI * HTTP/2.0", "POST / HTTP/1.1\r\nhost: a\r\n"] {
+        let mut socket = TcpStream::connect(service.address).await.unwrap();
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.read_to_end(&mut reply).await.unwrap();
+        assert!(reply.is_empty(), "a head that does not end has no answer: {head:?}");
+    }
 
     let mut socket = TcpStream::connect(service.address).await.unwrap();
     let head = signed("PutRecord", JSON, "");
