@@ -16,12 +16,12 @@ const narrow: AlertFilter = { severity: "warning", state: "open", prefix: 'disk 
 
 test("a filter becomes terms of the API", () => {
   expect(listTerms(everything)).toBe("");
-  expect(listTerms(narrow)).toBe('severity>=warning series:"disk \\"C:\\\\*" open:true');
+  expect(listTerms(narrow)).toBe('severity>=warning series:"disk \\"C:\\\\"* open:true');
   expect(listTerms({ ...everything, state: "closed" })).toBe("open:false");
 });
 
 test("a watch leaves the state out, so that it hears of an alert's end", () => {
-  expect(lastingTerms(narrow)).toBe('severity>=warning series:"disk \\"C:\\\\*"');
+  expect(lastingTerms(narrow)).toBe('severity>=warning series:"disk \\"C:\\\\"*');
 });
 
 test("a filter survives the address", () => {

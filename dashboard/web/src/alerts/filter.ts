@@ -19,7 +19,7 @@ export function quote(text: string): string {
 export function lastingTerms(filter: AlertFilter): string {
   const terms: string[] = [];
   if (filter.severity !== "any") terms.push(`severity>=${filter.severity}`);
-  if (filter.prefix !== "") terms.push(`series:${quote(`${filter.prefix}*`)}`);
+  if (filter.prefix !== "") terms.push(`series:${quote(filter.prefix)}*`);
   return terms.join(" ");
 }
 

@@ -27,8 +27,8 @@ export class LiveAlerts {
 
   /** Shows the alerts of a filter from now on. Returns how to end it. */
   show(shown: Shown): () => void {
+    // The alerts of another filter stay until those of this one are known, so that the page doesn't jump.
     this.listed = false;
-    this.alerts = [];
     this.fresh = new Set();
     const feed = new AlertFeed({
       ...shown,
