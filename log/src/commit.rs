@@ -204,9 +204,9 @@ impl Writer {
     /// Fails a block and all that is queued behind it.
     fn fail(&mut self, outcome: Arc<Outcome>, failure: Failure) {
         let Failure { error, poisons } = failure;
-        let segment_bytes = self.active.as_ref().map(|active| active.segment.length());
         let poison = poisons.then(|| error.to_string().into());
         let durable_index = self.shared.durable_index.load(Ordering::Acquire);
+        let segment_bytes = self.active.as_ref().map(|active| active.segment.filled_bytes(durable_index));
         let behind = self.shared.queue.lock().fail(durable_index, segment_bytes, poison);
         outcome.resolve(Err(error.clone()));
         for block in behind {

@@ -81,7 +81,8 @@ impl Log {
         assert!(options.pending_bytes_max <= 1 << 30, "pending_bytes_max is at most 1 GiB");
         let dir = dir.as_ref();
         let recovered = recovery::recover(&*fs, dir)?;
-        let segment_bytes = recovered.segments.back().map(|segment| segment.length());
+        let segment_bytes =
+            recovered.segments.back().map(|segment| segment.filled_bytes(recovered.next_index));
         let shared = Arc::new(Shared {
             fs,
             dir: dir.into(),

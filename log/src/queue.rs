@@ -16,7 +16,8 @@ pub(crate) struct Queue {
     blocks: VecDeque<QueuedBlock>,
     /// Bytes of the queued blocks and of the one that is being written.
     pending_bytes: usize,
-    /// Bytes of the last segment with all that is queued for it; `None` if there is no segment yet.
+    /// `Segment::filled_bytes` of the last segment with all that is queued for it; `None` if there is no
+    /// segment yet.
     segment_bytes: Option<u64>,
     poisoned: Option<Arc<str>>,
     closed: bool,

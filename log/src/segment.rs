@@ -177,6 +177,13 @@ impl Segment {
         self.length.load(Ordering::Acquire)
     }
 
+    /// Bytes that count towards `LogOptions::segment_bytes`, where `next_index` is the next to be appended.
+    /// A segment without an entry counts as empty however large its carry is: a segment that followed it
+    /// would have the same first index, and so the same name.
+    pub fn filled_bytes(&self, next_index: u64) -> u64 {
+        if self.header.first_index == next_index { 0 } else { self.length() }
+    }
+
     /// Takes in a block that is durable now.
     pub fn grow(&self, header: &BlockHeader) {
         let offset = self.length();

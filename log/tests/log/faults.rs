@@ -313,3 +313,32 @@ fn an_owner_that_panics_in_an_append_leaves_the_log_as_it_was() {
     }
     assert_eq!(read_all(&log).unwrap(), [&b"first"[..], b"second", b"third"]);
 }
+
+/// A carry may be larger than a segment is meant to be. A segment that begins, but whose first block fails,
+/// takes the next append: another one would have its name and follow itself.
+#[test]
+fn a_segment_without_an_entry_takes_the_next_append() {
+    for point in 0.. {
+        let fs = SimFileSystem::new();
+        let options = LogOptions { segment_bytes: 1, ..small() };
+        let (log, _) = open(&fs, options.clone()).unwrap();
+        append(&log, 0, b"first").unwrap();
+        let failing = fs.operations() + point;
+        fs.fail_at(failing, ErrorKind::StorageFull);
+        let second = append(&log, 0, b"second");
+        drop(log);
+        if fs.operations() <= failing {
+            return;
+        }
+        // A sync that failed has lost what the page cache still shows.
+        fs.power_loss(point);
+        let (log, _) = open(&fs, options.clone()).unwrap();
+        let third = append(&log, 0, b"third").unwrap();
+        append(&log, 0, b"fourth").unwrap();
+        drop(log);
+        let (log, _) = open(&fs, options).unwrap();
+        let all = read_all(&log).unwrap();
+        assert!(second.is_err() || all[1] == b"second", "point {point}");
+        assert_eq!(all[third as usize..], [b"third".to_vec(), b"fourth".to_vec()], "point {point}");
+    }
+}
