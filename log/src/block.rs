@@ -230,3 +230,73 @@ fn read_varint(bytes: &[u8], mut at: usize) -> Option<(u64, usize)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn built(time_ms: i64, entries: &[(u64, Vec<u8>)]) -> Arc<Block> {
+        let mut builder = BlockBuilder::new(7, time_ms);
+        let mut at = time_ms;
+        for (later_ms, data) in entries {
+            at = at.saturating_add_unsigned(*later_ms);
+            builder.push(at, data);
+        }
+        builder.finish(99)
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_is_read_as_it_was_built(
+            time_ms in any::<i64>(),
+            entries in vec((0..1_u64 << 50, vec(any::<u8>(), 0..300)), 1..20),
+        ) {
+            let block = built(time_ms, &entries);
+            let read = Block::decode(Bytes::copy_from_slice(block.as_bytes())).unwrap();
+            prop_assert_eq!(read.header, block.header);
+            prop_assert_eq!((read.header.first_index, read.header.chain), (7, 99));
+            let mut at = time_ms;
+            for (index, (later_ms, data)) in (7..).zip(&entries) {
+                at = at.saturating_add_unsigned(*later_ms);
+                let expected = Entry { index, time_ms: at, data: Bytes::copy_from_slice(data) };
+                prop_assert_eq!(&read.entry(index), &expected);
+                prop_assert_eq!(&block.entry(index), &expected);
+            }
+            prop_assert_eq!(read.time_ms_last(), at);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_no_block(bytes in vec(any::<u8>(), 0..200)) {
+            prop_assert!(Block::decode(bytes.into()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_cut_is_noticed() {
+        let whole = built(5, &[(0, vec![1; 20]), (3, vec![2; 200])]).as_bytes().to_vec();
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Block::decode(damaged.into()).is_err(), "bit {bit}");
+        }
+        for length in 0..whole.len() {
+            assert!(Block::decode(whole[..length].to_vec().into()).is_err(), "length {length}");
+        }
+    }
+
+    #[test]
+    fn entries_are_taken_back() {
+        let mut builder = BlockBuilder::new(0, 0);
+        builder.push(0, b"kept");
+        let bytes = builder.bytes();
+        builder.push(0, b"taken back");
+        builder.push(0, b"as well");
+        builder.truncate(1);
+        assert_eq!((builder.count(), builder.bytes()), (1, bytes));
+        builder.truncate(1);
+        assert_eq!(builder.finish(0).header.count, 1);
+    }
+}

@@ -336,3 +336,41 @@ impl<'a> HeaderScan<'a> {
         Ok(BlockHeader::decode(&self.window[(offset - self.window_offset) as usize..]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_as_indexes_do() {
+        let indexes = [0, 9, 10, 999_999, u64::MAX];
+        let names = indexes.map(file_name);
+        assert!(names.is_sorted());
+        assert_eq!(names.each_ref().map(|name| parse_file_name(name)), indexes.map(Some));
+    }
+
+    #[test]
+    fn other_names_are_no_segments() {
+        for name in ["LOCK", "1.segment", "0000000000000000000x.segment", "99999999999999999999.segment"] {
+            assert_eq!(parse_file_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written() {
+        for previous in [None, Some(0), Some(41)] {
+            let mut header = SegmentHeader {
+                carry_bytes: 0,
+                first_index: 42,
+                time_ms: -5,
+                previous,
+                chain: 7,
+                carry_crc: 0,
+                crc: 0,
+            };
+            let bytes = header.encode(b"carry");
+            assert_eq!(SegmentHeader::decode(Path::new("x"), &bytes).unwrap(), header);
+            assert_eq!(header.blocks_offset(), bytes.len() as u64);
+        }
+    }
+}

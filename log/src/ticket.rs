@@ -97,3 +97,45 @@ impl Outcome {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct CountingWaker(AtomicUsize);
+
+    impl Wake for CountingWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn all_tickets_of_a_block_resolve_and_the_last_waker_of_each_is_woken() {
+        let outcome = Arc::new(Outcome::default());
+        let wakers: [Arc<CountingWaker>; 3] = Default::default();
+        let mut first = pin!(outcome.ticket());
+        let mut second = pin!(outcome.ticket());
+        let poll = |ticket: Pin<&mut Ticket>, waker: usize| {
+            ticket.poll(&mut Context::from_waker(&Waker::from(wakers[waker].clone())))
+        };
+        assert!(poll(first.as_mut(), 0).is_pending());
+        assert!(poll(first.as_mut(), 1).is_pending());
+        assert!(poll(second.as_mut(), 2).is_pending());
+        let waiting = std::thread::spawn({
+            let ticket = outcome.ticket();
+            move || ticket.wait()
+        });
+        outcome.resolve(Err(LogError::Closed));
+        assert_eq!(wakers.each_ref().map(|waker| waker.0.load(Ordering::SeqCst)), [0, 1, 1]);
+        assert!(matches!(poll(first, 1), Poll::Ready(Err(LogError::Closed))));
+        assert!(matches!(poll(second, 2), Poll::Ready(Err(LogError::Closed))));
+        assert!(matches!(waiting.join().unwrap(), Err(LogError::Closed)));
+        assert!(outcome.ticket().wait().is_err(), "a ticket may be waited for late");
+    }
+}

@@ -97,7 +97,7 @@ fn live_through(seed: u64, stops: &[u64], fail: impl Fn(&SimFileSystem, u64)) ->
         fail(&fs, seed * 31 + incarnation as u64);
         let log = reopen(&fs, &mut history, &format!("seed {seed}, stop {stop} of {stops:?}"));
         // The log goes on after recovery.
-        load(&log, &mut history, 100 + incarnation as u64, seed, 3);
+        load(&log, &mut history, 100 + incarnation as u64, seed, 1 + *stop as usize % 3);
         assert_eq!(history.acknowledged, history.appended.len());
         drop(log);
         fs.power_loss(seed);
