@@ -5,8 +5,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 const VERSION: u8 = 1;
 /// Version, hash of the scope, checksum.
 const FRAME_BYTES: usize = 1 + 8 + 4;
-/// Longest token that is looked at, characters.
-const TOKEN_CHARS_MAX: usize = 65_536;
+/// Longest token that is looked at, characters: that of a watch of 40,000 shards.
+const TOKEN_CHARS_MAX: usize = 1 << 20;
 
 /// A token that this request can't take.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
