@@ -11,6 +11,12 @@ const refreshMsMax = 5_000;
 /** A minimum, a maximum and a strangest point fit into each column of pixels and a bit. */
 const pointsPerPixel = 2;
 
+interface Which {
+  series: string;
+  /** Empty: any. */
+  stream: string;
+}
+
 export class LiveCurves {
   loaded = $state.raw<Loaded | undefined>();
   problem = $state("");
@@ -19,20 +25,20 @@ export class LiveCurves {
   #newestMs: number | undefined;
 
   /** Shows a range of a series, `widthPx` wide, from now on. Returns how to end it. */
-  show(series: string, range: Range, widthPx: number): () => void {
+  show(which: Which, range: Range, widthPx: number): () => void {
     const stop = new AbortController();
-    void this.#run(series, range, widthPx, stop.signal);
+    void this.#run(which, range, widthPx, stop.signal);
     return () => stop.abort();
   }
 
-  async #run(series: string, range: Range, widthPx: number, signal: AbortSignal): Promise<void> {
+  async #run(which: Which, range: Range, widthPx: number, signal: AbortSignal): Promise<void> {
     const pointsMax = Math.min(10_000, Math.max(200, Math.round(widthPx * pointsPerPixel)));
     let failures = 0;
     this.loading = true;
     while (!signal.aborted) {
       let waitMs = refreshMs(range, widthPx);
       try {
-        const wanted = { series, range, pointsMax, newestMs: this.#newestMs, nowMs: Date.now() };
+        const wanted = { ...which, range, pointsMax, newestMs: this.#newestMs, nowMs: Date.now() };
         const loaded = await load(seriesClient, wanted, signal);
         if (signal.aborted) return;
         this.loaded = loaded;

@@ -26,6 +26,7 @@ function service(newestMs: number | undefined) {
 function loadLast(server: ReturnType<typeof service>, newestMs?: number) {
   const wanted = {
     series: "s",
+    stream: "events",
     range: { kind: "last", ms: hour } as const,
     pointsMax: 500,
     newestMs,
@@ -65,6 +66,7 @@ test("a span is asked for as it is", async () => {
   const server = service(now);
   const wanted = {
     series: "s",
+    stream: "events",
     range: span(now - 500, now + 500),
     pointsMax: 500,
     newestMs: undefined,

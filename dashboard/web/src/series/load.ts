@@ -17,6 +17,8 @@ export interface Loaded {
 
 export interface Wanted {
   series: string;
+  /** Empty: any. */
+  stream: string;
   range: Range;
   /** At most so many points a field. */
   pointsMax: number;
@@ -30,12 +32,12 @@ export async function load(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Loaded> {
-  const { series, range, pointsMax, nowMs } = wanted;
+  const { series, stream, range, pointsMax, nowMs } = wanted;
   const options = { signal, timeoutMs: 20_000 };
   if (range.kind === "span") {
     const { startMs, endMs } = range;
     const answer = await client.querySeries(
-      { series, start: timestampFromMs(startMs), end: timestampFromMs(endMs), pointsMax },
+      { series, stream, start: timestampFromMs(startMs), end: timestampFromMs(endMs), pointsMax },
       options,
     );
     const curves = answer.fields.map(curveOf);
@@ -44,13 +46,16 @@ export async function load(
   // Without a range the service answers with what ends at the newest observation.
   const newestMs =
     wanted.newestMs ??
-    newestOf((await client.querySeries({ series, pointsMax: 10 }, options)).fields.map(curveOf));
+    newestOf((await client.querySeries({ series, stream, pointsMax: 10 }, options)).fields.map(curveOf));
   if (newestMs === undefined) {
     return { startMs: nowMs - range.ms, endMs: nowMs, curves: [], downsampled: false, newestMs };
   }
   const endMs = axisEnd(newestMs, nowMs, range.ms);
   const startMs = endMs - range.ms;
-  const answer = await client.querySeries({ series, start: timestampFromMs(startMs), pointsMax }, options);
+  const answer = await client.querySeries(
+    { series, stream, start: timestampFromMs(startMs), pointsMax },
+    options,
+  );
   const curves = answer.fields.map(curveOf);
   return { startMs, endMs, curves, downsampled: answer.downsampled, newestMs: newestOf(curves) ?? newestMs };
 }

@@ -3,7 +3,8 @@
 export type Route =
   | { page: "alerts" }
   | { page: "all-series" }
-  | { page: "series"; key: string }
+  /** An empty stream stands for any. */
+  | { page: "series"; key: string; stream: string }
   | { page: "state" }
   | { page: "not-found" };
 
@@ -14,7 +15,9 @@ export function parse(path: string, search: URLSearchParams): Route {
     case "/series": {
       // Not a segment of the path: browsers fold "." and ".." away there, and proxies decode slashes.
       const key = search.get("key");
-      return key === null ? { page: "all-series" } : { page: "series", key };
+      return key === null
+        ? { page: "all-series" }
+        : { page: "series", key, stream: search.get("stream") ?? "" };
     }
     case "/state":
       return { page: "state" };
@@ -23,9 +26,12 @@ export function parse(path: string, search: URLSearchParams): Route {
   }
 }
 
-/** The address of a series' page. */
-export function seriesUrl(key: string, more: Record<string, string> = {}): string {
-  return `/series?${new URLSearchParams({ key, ...more })}`;
+/** The address of the page of a series, which its key and its stream name together. */
+export function seriesUrl(
+  { series, stream }: { series: string; stream: string },
+  more: Record<string, string> = {},
+): string {
+  return `/series?${new URLSearchParams({ key: series, stream, ...more })}`;
 }
 
 class Router {

@@ -19,6 +19,7 @@ test.each([
 test.each(["cpu.user", "disk /var/lib", "a?b#c&d=e", "100 %", "温度", "..", ""])(
   "a link leads to series %j",
   (key) => {
-    expect(route(seriesUrl(key, { range: "6h" }))).toEqual({ page: "series", key });
+    const url = seriesUrl({ series: key, stream: "events" }, { range: "6h" });
+    expect(route(url)).toEqual({ page: "series", key, stream: "events" });
   },
 );
