@@ -16,11 +16,13 @@ test("time labels are as fine as the step, and show a new day", () => {
   ]);
 });
 
-test("value labels are short, and differ", () => {
+test("value labels are short, and exact", () => {
   expect(valueLabels([0, 20, 40, 100])).toEqual(["0", "20", "40", "100"]);
   expect(valueLabels([6e9, 6.2e9, 6.4e9])).toEqual(["6B", "6.2B", "6.4B"]);
   expect(valueLabels([6_000_000_000, 6_000_100_000])).toEqual(["6B", "6.0001B"]);
   expect(valueLabels([-0.5, 0, 0.5])).toEqual(["−0.5", "0", "0.5"]);
-  expect(valueLabels([1e-9, 2e-9])).toEqual(["1E−9", "2E−9"]);
+  expect(valueLabels([1, 1.25, 1.5])).toEqual(["1", "1.25", "1.5"]);
+  expect(valueLabels([0, 12_500, 25_000])).toEqual(["0", "12.5K", "25K"]);
+  expect(valueLabels([1e-9, 2e-9])).toEqual(["1e−9", "2e−9"]);
   expect(valueLabels([0])).toEqual(["0"]);
 });
