@@ -179,6 +179,10 @@ pub trait Stream: Send + Sync + 'static {
     /// order of their source positions. A target shard drops each that is not above the highest source
     /// position it has seen of that source shard, so that a repeated put adds nothing; answers when all
     /// are durable. Fails as a whole; what was put before a failure is dropped when it is put again.
+    ///
+    /// Whoever puts the records of a source shard begins the next put when the one before was answered, and
+    /// repeats one that failed: two in flight, of which the first fails, would leave a hole that the second
+    /// closes for good.
     fn put_sequenced<'a>(
         &'a self,
         stream: &'a str,
