@@ -2,6 +2,12 @@
 //! See docs/ARCHITECTURE.md.
 
 pub mod committed;
+pub mod kept;
 pub mod metrics;
+pub mod route;
+pub mod score;
 pub mod serve;
+pub mod stores;
 pub mod views;
+pub mod work;
+pub mod workers;

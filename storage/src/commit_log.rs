@@ -132,6 +132,7 @@ impl CommitLog {
             commit.position = head.position;
             commit.stream_time_ms = commit.stream_time_ms.max(head.stream_time_ms);
             commit.lease = lease;
+            commit.control.iter_mut().for_each(|entry| entry.position = head.position);
             self.append_locked(&mut head, time_ms, &commit)?
         };
         Ok((pending.await?, commit))

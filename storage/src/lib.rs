@@ -7,3 +7,4 @@ pub mod commit_log;
 pub mod error;
 pub mod history;
 pub mod pieces;
+pub mod shard;

@@ -4,7 +4,7 @@
 //! oldest live pieces along to the end, and the front is trimmed once they are durable there.
 
 use crate::{codec, commit_log::Durable, error::StoreError};
-use kizashi_log::{FileSystem, Log, LogOptions};
+use kizashi_log::{FileSystem, Log, LogOptions, Ticket};
 use kizashi_models::position::Position;
 use parking_lot::Mutex;
 use std::{
@@ -139,6 +139,8 @@ struct Index {
     mark: Option<(u64, Mark)>,
     /// Entries before this one are dead, or were carried to the end.
     carried: u64,
+    /// Of the newest append.
+    newest: Option<Ticket>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -198,11 +200,16 @@ impl Pieces {
     }
 
     /// Reads everything: calls `each` with every live piece, in the order they were written, and gives the
-    /// newest mark. What was written and failed is forgotten.
-    pub fn load(
+    /// newest mark. What an earlier writer has left on its way is waited for; what failed is forgotten.
+    pub async fn load(
         &self,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<Option<Mark>, StoreError> {
+        let on_its_way = self.index.lock().newest.take();
+        if let Some(ticket) = on_its_way {
+            // Whether it is there is seen below.
+            let _ = ticket.await;
+        }
         let mut index = Index { carried: self.log.first_index(), ..Index::default() };
         self.scan(index.carried, |entry, data| index.apply(entry, data).ok_or_else(|| self.damaged(entry)))?;
         self.scan(index.carried, |entry, data| match parse(data) {
@@ -254,7 +261,7 @@ impl Pieces {
         Ok(())
     }
 
-    fn queue(&self, time_ms: i64, batch: &PieceBatch) -> Result<(kizashi_log::Ticket, u64), StoreError> {
+    fn queue(&self, time_ms: i64, batch: &PieceBatch) -> Result<(Ticket, u64), StoreError> {
         let mut index = self.index.lock();
         let carried = self.carry(&index, batch.bytes())?;
         // What is carried goes first, so that the batch takes the place of what it writes anew.
@@ -265,6 +272,7 @@ impl Pieces {
             index.apply(entry, data).expect("what was built above has its form");
         }
         index.carried = carried.through;
+        index.newest = Some(ticket.clone());
         Ok((ticket, carried.through))
     }
 
@@ -338,10 +346,10 @@ mod tests {
 
     fn loaded(pieces: &Pieces) -> (BTreeMap<Vec<u8>, Vec<u8>>, Option<Mark>) {
         let mut found = BTreeMap::new();
-        let mark = pieces.load(|key, value| {
+        let mark = block_on(pieces.load(|key, value| {
             assert!(found.insert(key.to_vec(), value.to_vec()).is_none(), "each piece once");
             Ok(())
-        });
+        }));
         (found, mark.unwrap())
     }
 
@@ -412,7 +420,7 @@ mod tests {
         log.append(0, [b"\x09what"], Vec::new).unwrap().1.wait().unwrap();
         drop(log);
         let pieces = Pieces::open(Arc::new(StdFileSystem), dir.path()).unwrap();
-        let error = pieces.load(|_, _| Ok(())).unwrap_err().to_string();
+        let error = block_on(pieces.load(|_, _| Ok(()))).unwrap_err().to_string();
         assert!(error.starts_with("entry 0 of ") && error.contains("not a piece"), "{error}");
     }
 }
