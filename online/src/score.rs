@@ -196,7 +196,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
     }
 
     /// How long until a timer of the engine is due by the clock on the wall; `None` where none runs.
-    fn pause_before_tick(&self) -> Option<Duration> {
+    fn pause_before_tick(&mut self) -> Option<Duration> {
         let deadline_ms = self.engine.next_deadline_ms()?;
         let pause_ms = deadline_ms.saturating_sub(self.shared.clock.now_ms());
         let pause = Duration::from_millis(u64::try_from(pause_ms).unwrap_or(0));
