@@ -115,7 +115,7 @@ impl House {
         };
         let streams = EmbeddedStreams::open(self.fs.clone(), &self.dir, options).unwrap();
         if let Err(error) = streams.create_stream("events", 2).await {
-            assert_eq!(error.code(), "ResourceInUseException");
+            assert_eq!(error.code(), "ResourceInUseException", "{error}");
         }
         let limits = StoreLimits {
             history: HistoryOptions { bytes_max: 4 << 20, ..HistoryOptions::default() },
