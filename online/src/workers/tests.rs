@@ -138,7 +138,8 @@ impl House {
             rekey: self.rekey,
             decoder: Arc::new(Decoder::new(&Mapping::default()).unwrap()),
         };
-        let (detector, config) = (DefaultDetector::default(), EngineConfig::default());
+        let detector = DefaultDetector::default();
+        let config = EngineConfig { false_alerts_per_week: 100.0, ..EngineConfig::default() };
         let workers = Workers::start(shared, vec![watched], detector, config).await.unwrap();
         Running { streams, stores, recorder, registry, workers }
     }
