@@ -13,13 +13,10 @@ use kizashi_models::{
     decode::{Decoder, Mapping},
     detector::DefaultDetector,
 };
-use kizashi_storage::{
-    commit::{Commit, Control},
-    history::HistoryOptions,
-};
+use kizashi_storage::{commit::Commit, history::HistoryOptions};
 use kizashi_stream::{
     api::PutRecord,
-    clock::{Clock, ManualClock, SystemClock},
+    clock::{Clock, SystemClock},
     embedded::{EmbeddedStreams, Options},
 };
 use std::{
@@ -27,10 +24,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A commit that was handed on: its index, what it says, and how many points it covers.
+type Seen = (u64, Commit, usize);
+
 /// Remembers what it is told.
 #[derive(Default)]
 struct Recorder {
-    commits: Mutex<BTreeMap<ShardRef, Vec<(u64, Commit, usize)>>>,
+    commits: Mutex<BTreeMap<ShardRef, Vec<Seen>>>,
     restored: Mutex<BTreeMap<ShardRef, Restored>>,
     changed: Notify,
 }
@@ -71,11 +71,6 @@ impl Recorder {
         let commits = self.commits.lock();
         commits.values().flatten().flat_map(|(_, commit, _)| commit.events.clone()).collect()
     }
-
-    fn dead_letters(&self) -> u64 {
-        self.sum(ROUTE, |commit| commit.dead_letters.len() as u64)
-            + self.sum(SCORE, |commit| commit.dead_letters.len() as u64)
-    }
 }
 
 struct House {
@@ -89,9 +84,7 @@ struct House {
 
 struct Running {
     streams: EmbeddedStreams,
-    stores: Arc<Stores>,
     recorder: Arc<Recorder>,
-    registry: Arc<Registry>,
     workers: Workers,
 }
 
@@ -123,13 +116,12 @@ impl House {
         };
         let stores = Arc::new(Stores::new(self.fs.clone(), &self.dir, limits));
         let recorder = Arc::new(Recorder::default());
-        let registry = Arc::new(Registry::default());
         let shared = Shared {
             streams: Arc::new(streams.clone()),
-            stores: stores.clone(),
+            stores,
             sink: recorder.clone(),
             clock: self.clock.clone(),
-            registry: registry.clone(),
+            registry: Arc::new(Registry::default()),
             keep: KeepLimits { alerts_max: 1000, dead_letters_max: 100 },
             pace: self.pace,
         };
@@ -141,7 +133,7 @@ impl House {
         let detector = DefaultDetector::default();
         let config = EngineConfig { false_alerts_per_week: 100.0, ..EngineConfig::default() };
         let workers = Workers::start(shared, vec![watched], detector, config).await.unwrap();
-        Running { streams, stores, recorder, registry, workers }
+        Running { streams, recorder, workers }
     }
 }
 
