@@ -1,5 +1,5 @@
 /** A list of alerts that stays current: what is there, then what changes, across lost connections. */
-import { Code, type Client } from "@connectrpc/connect";
+import { Code, ConnectError, type Client } from "@connectrpc/connect";
 import type { Alert, AlertEvent, Alerts } from "../../gen/kizashi/v1/alerts_pb";
 import { explain, hasCode } from "../api/errors";
 import { backoffMs, sleep } from "../api/retry";
@@ -100,7 +100,7 @@ export class AlertFeed {
           this.#resumeToken = event.resumeToken;
           this.#apply(event);
         }
-        throw new Error("The server closed the connection.");
+        throw new ConnectError("it closed the connection", Code.Unavailable);
       } catch (error) {
         if (signal.aborted) return;
         // The events behind the token are gone: the list has what came of them.

@@ -4,15 +4,17 @@ import { Code, ConnectError } from "@connectrpc/connect";
 export function explain(error: unknown): string {
   const { code, rawMessage } = ConnectError.from(error);
   switch (code) {
-    case Code.Unavailable:
+    case Code.DeadlineExceeded:
+      return "The server did not answer in time.";
+    // What a browser says of a lost connection differs between browsers and helps nobody.
     case Code.Unknown:
     case Code.Internal:
     case Code.Aborted:
-      return rawMessage === "" || /fetch|network|missing trailer|stream/i.test(rawMessage)
-        ? "The server can't be reached."
-        : `The server failed: ${rawMessage}`;
-    case Code.DeadlineExceeded:
-      return "The server did not answer in time.";
+    case Code.Unavailable:
+      if (rawMessage === "" || /fetch|network|load failed|missing trailer/i.test(rawMessage)) {
+        return "The server can't be reached.";
+      }
+      return `The server ${code === Code.Unavailable ? "is not available" : "failed"}: ${rawMessage}.`;
     default:
       return rawMessage;
   }
