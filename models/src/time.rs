@@ -153,6 +153,14 @@ pub fn format_utc(unix_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// RFC 3339 with milliseconds, such as `2026-11-24T14:03:10.250Z`.
+pub fn format_rfc3339(unix_ms: i64) -> String {
+    let (year, month, day) = civil_from_days(unix_ms.div_euclid(DAY_MS));
+    let ms = unix_ms.rem_euclid(DAY_MS);
+    let (hour, minute, second, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +225,11 @@ mod tests {
         #[test]
         fn a_written_time_is_read_back(second in *UNIX_MS_RANGE.start() / 1000..=*UNIX_MS_RANGE.end() / 1000) {
             prop_assert_eq!(ms(&format_utc(second * 1000)), Some(second * 1000));
+        }
+
+        #[test]
+        fn rfc_3339_keeps_the_milliseconds(unix_ms in UNIX_MS_RANGE) {
+            prop_assert_eq!(ms(&format_rfc3339(unix_ms)), Some(unix_ms));
         }
 
         #[test]

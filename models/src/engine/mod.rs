@@ -215,6 +215,12 @@ impl<D: Detector> Engine<D> {
         self.slot_of(key).map(|slot| self.series(slot).summarize())
     }
 
+    /// The alert of unusual observations that is open on a series.
+    pub fn open_episode(&self, key: &str) -> Option<AlertId> {
+        let slot = self.slot_of(key)?;
+        self.series(slot).episode.as_ref().map(|episode| episode.alert.id)
+    }
+
     fn slot_of(&self, key: &str) -> Option<u32> {
         self.slot_by_key.get(key).copied()
     }

@@ -1,0 +1,177 @@
+//! Rows of a Parquet file as text, row group by row group.
+
+use csv::ByteRecord;
+use kizashi_models::time::format_rfc3339;
+use parquet::basic::{LogicalType, TimeUnit};
+use parquet::errors::Result;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::record::reader::RowIter;
+use std::fmt::Write;
+use std::fs::File;
+
+const DAY_MS: i64 = 86_400_000;
+
+pub(super) struct ParquetRows {
+    names: Vec<String>,
+    /// For a column of timestamps, how many of its units make a millisecond.
+    units_a_ms: Vec<Option<i64>>,
+    rows: RowIter<'static>,
+    text: String,
+}
+
+impl ParquetRows {
+    pub(super) fn open(file: File) -> Result<Self> {
+        let reader = SerializedFileReader::new(file)?;
+        let schema = reader.metadata().file_metadata().schema();
+        let fields = schema.get_fields();
+        let names = fields.iter().map(|field| field.name().to_owned()).collect();
+        let unit = |field: &parquet::schema::types::TypePtr| match field.get_basic_info().logical_type_ref() {
+            Some(LogicalType::Timestamp(timestamp)) => match timestamp.unit {
+                TimeUnit::MILLIS => Some(1),
+                TimeUnit::MICROS => Some(1000),
+                TimeUnit::NANOS => Some(1_000_000),
+            },
+            _ => None,
+        };
+        let units_a_ms = fields.iter().map(unit).collect();
+        Ok(Self { names, units_a_ms, rows: reader.into_iter(), text: String::new() })
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool> {
+        let Some(row) = self.rows.next().transpose()? else { return Ok(false) };
+        record.clear();
+        for ((_, field), units_a_ms) in row.get_column_iter().zip(&self.units_a_ms) {
+            self.text.clear();
+            write_text(field, *units_a_ms, &mut self.text);
+            record.push_field(self.text.as_bytes());
+        }
+        Ok(true)
+    }
+}
+
+/// What a cell would be in a CSV file; what is no scalar is empty.
+fn write_text(field: &Field, units_a_ms: Option<i64>, text: &mut String) {
+    let written = match field {
+        Field::Long(units) if units_a_ms.is_some() => {
+            text.push_str(&format_rfc3339(units.div_euclid(units_a_ms.unwrap_or(1))));
+            Ok(())
+        }
+        Field::TimestampMillis(ms) => {
+            text.push_str(&format_rfc3339(*ms));
+            Ok(())
+        }
+        Field::TimestampMicros(micros) => {
+            text.push_str(&format_rfc3339(micros.div_euclid(1000)));
+            Ok(())
+        }
+        Field::Date(days) => {
+            text.push_str(&format_rfc3339(i64::from(*days) * DAY_MS)[..10]);
+            Ok(())
+        }
+        Field::Str(value) => {
+            text.push_str(value);
+            Ok(())
+        }
+        Field::Bool(value) => write!(text, "{value}"),
+        Field::Byte(value) => write!(text, "{value}"),
+        Field::Short(value) => write!(text, "{value}"),
+        Field::Int(value) => write!(text, "{value}"),
+        Field::Long(value) => write!(text, "{value}"),
+        Field::UByte(value) => write!(text, "{value}"),
+        Field::UShort(value) => write!(text, "{value}"),
+        Field::UInt(value) => write!(text, "{value}"),
+        Field::ULong(value) => write!(text, "{value}"),
+        Field::Float16(value) => write!(text, "{}", f32::from(*value)),
+        Field::Float(value) => write!(text, "{value:?}"),
+        Field::Double(value) => write!(text, "{value:?}"),
+        // The library writes a decimal with its point.
+        decimal @ Field::Decimal(_) => write!(text, "{decimal}"),
+        Field::Bytes(value) => {
+            text.push_str(&String::from_utf8_lossy(value.data()));
+            Ok(())
+        }
+        Field::Null
+        | Field::TimeMillis(_)
+        | Field::TimeMicros(_)
+        | Field::Group(_)
+        | Field::ListInternal(_)
+        | Field::MapInternal(_) => Ok(()),
+    };
+    written.expect("writing to a text does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Table};
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use std::fs::File;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_parquet_file_reads_as_a_csv_file_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.parquet");
+        let schema = "message rows {
+            required int64 at (TIMESTAMP(NANOS,true));
+            required double load;
+            optional int64 users;
+            required binary host (UTF8);
+        }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer =
+            SerializedFileWriter::new(File::create(&file).unwrap(), schema, Default::default()).unwrap();
+        for group in 0..2i64 {
+            let mut rows = writer.next_row_group().unwrap();
+            let mut column = rows.next_column().unwrap().unwrap();
+            let times = [0, 1].map(|row| (1_396_310_400_250 + 1000 * (2 * group + row)) * 1_000_000);
+            column.typed::<Int64Type>().write_batch(&times, None, None).unwrap();
+            column.close().unwrap();
+            let mut column = rows.next_column().unwrap().unwrap();
+            column.typed::<DoubleType>().write_batch(&[0.5, f64::NAN], None, None).unwrap();
+            column.close().unwrap();
+            let mut column = rows.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&[7], Some(&[1, 0]), None).unwrap();
+            column.close().unwrap();
+            let mut column = rows.next_column().unwrap().unwrap();
+            let hosts = ["a", "b"].map(ByteArray::from);
+            column.typed::<ByteArrayType>().write_batch(&hosts, None, None).unwrap();
+            column.close().unwrap();
+            rows.close().unwrap();
+        }
+        writer.close().unwrap();
+
+        let choice = Choice { series: Some("host".into()), ..Choice::default() };
+        let mut table = Table::open(&file, &choice).unwrap();
+        assert_eq!((table.columns().time, table.columns().values.as_slice()), (0, [1, 2].as_slice()));
+        let (mut values, mut found) = (Vec::new(), Vec::new());
+        while let Some(row) = table.read(&mut values).unwrap() {
+            let text = String::from_utf8(row.time_text.to_vec()).unwrap();
+            found.push(format!("{text} {} {:?} {:?}", row.time_ms, row.series.unwrap(), row.values));
+        }
+        assert_eq!(
+            found,
+            [
+                "2014-04-01T00:00:00.250Z 1396310400250 \"a\" [0.5, 7.0]",
+                "2014-04-01T00:00:01.250Z 1396310401250 \"b\" [NaN, NaN]",
+                "2014-04-01T00:00:02.250Z 1396310402250 \"a\" [0.5, 7.0]",
+                "2014-04-01T00:00:03.250Z 1396310403250 \"b\" [NaN, NaN]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_damaged_parquet_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.parquet");
+        std::fs::write(&file, b"PAR1 and nothing else").unwrap();
+        let error = Table::open(&file, &Choice::default()).err().unwrap().to_string();
+        assert!(error.contains("x.parquet: "), "{error}");
+    }
+}
