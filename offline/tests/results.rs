@@ -1,0 +1,167 @@
+//! The files that a backtest writes, and how it refuses what it can't run.
+
+use kizashi_models::engine::EngineConfig;
+use kizashi_offline::backtest::{Options, Report, run};
+use kizashi_offline::table::Choice;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.0.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn out(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    /// Lines of a file of results, as cells.
+    fn results(&self, name: &str) -> Vec<Vec<String>> {
+        let text = fs::read_to_string(self.out().join(name)).unwrap();
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    }
+
+    fn run(&self, files: &[&Path], choice: Choice) -> Result<Report, String> {
+        let files = files.iter().map(|file| file.to_path_buf()).collect();
+        let options = Options { files, choice, out: Some(self.out()), ..Options::default() };
+        run(&options, &|_| {})
+            .map_err(|error| error.to_string().replace(&format!("{}/", self.0.path().display()), ""))
+    }
+}
+
+/// Five-minute rows of a level with a little noise, and a spike at row 900.
+fn spiky(rows: usize) -> String {
+    let mut text = String::from("when,load\n");
+    for row in 0..rows {
+        let noise = (row * 7919 % 101) as f64 / 101.0;
+        let value = if row == 900 { 500.0 } else { 10.0 + noise };
+        text += &format!("{},{value:?}\n", 1_396_310_400 + 300 * row);
+    }
+    text
+}
+
+#[test]
+fn a_row_of_results_for_each_row_and_the_spike_stands_out() {
+    let folder = Folder::new();
+    let file = folder.file("x.csv", &spiky(1000));
+    let report = folder.run(&[&file], Choice::default()).unwrap();
+    let rows = folder.results("x.csv");
+    assert_eq!(rows[0], ["timestamp", "load", "expected", "lower", "upper", "anomaly_score", "alert"]);
+    assert_eq!((rows.len(), report.files[0].rows), (1001, 1000));
+    assert_eq!(
+        (rows[1][0].as_str(), rows[1][1].as_str()),
+        ("1396310400", "10.0"),
+        "texts are those of the input"
+    );
+    let score = |row: &Vec<String>| row[5].parse::<f64>().unwrap();
+    assert!(rows[1..].iter().all(|row| (0.0..=1.0).contains(&score(row))));
+    let highest = rows[2..].iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap();
+    assert_eq!(highest[1], "500.0");
+    assert_eq!(highest[6].len(), 32, "an alert is open there: {highest:?}");
+    assert!(report.files[0].alerts >= 1);
+    assert!(highest[3].parse::<f64>().unwrap() <= highest[4].parse::<f64>().unwrap());
+    assert!(!folder.out().join("x.csv.partial").exists());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
+    let folder = Folder::new();
+    let files: Vec<PathBuf> = (0..6).map(|at| folder.file(&format!("{at}.csv"), &spiky(920 + at))).collect();
+    let results = [1, 4].map(|threads| {
+        let out = folder.0.path().join(threads.to_string());
+        let options = Options { files: files.clone(), out: Some(out.clone()), threads, ..Options::default() };
+        let report = run(&options, &|_| {}).unwrap();
+        let bytes: Vec<_> = (0..6).map(|at| fs::read(out.join(format!("{at}.csv"))).unwrap()).collect();
+        (report.files, bytes)
+    });
+    assert!(results[0] == results[1]);
+}
+
+#[test]
+fn vectors_have_a_band_for_each_field() {
+    let folder = Folder::new();
+    let mut text = String::from("t;zeta;alpha;label\n");
+    (0..50).for_each(|row| text += &format!("2020-01-01 00:{row:02}:00;{row};100;0\n"));
+    let file = folder.file("v.csv", &text);
+    folder.run(&[&file], Choice { ignore: vec!["label".into()], ..Choice::default() }).unwrap();
+    let rows = folder.results("v.csv");
+    assert_eq!(
+        rows[0].join(","),
+        "timestamp,zeta,alpha,expected_zeta,lower_zeta,upper_zeta,expected_alpha,lower_alpha,upper_alpha,anomaly_score,alert"
+    );
+    assert_eq!(rows[50][..3], ["2020-01-01 00:49:00", "49", "100"]);
+    assert!(
+        (rows[50][6].parse::<f64>().unwrap() - 100.0).abs() < 1.0,
+        "what was expected of alpha: {:?}",
+        rows[50]
+    );
+}
+
+#[test]
+fn a_column_of_series_keeps_them_apart() {
+    let folder = Folder::new();
+    let mut text = String::from("t,host,x\n");
+    for row in 0..60 {
+        text +=
+            &format!("{},a,{}\n{},b,{}\n", 1_396_310_400 + row, row % 3, 1_396_310_400 + row, 1000 + row % 3);
+    }
+    let file = folder.file("hosts.csv", &text);
+    let report = folder.run(&[&file], Choice { series: Some("host".into()), ..Choice::default() }).unwrap();
+    assert_eq!((report.files[0].series, report.files[0].rows), (2, 120));
+    let rows = folder.results("hosts.csv");
+    assert_eq!(rows[0][..3], ["timestamp", "host", "x"]);
+    assert!(rows[119][3].parse::<f64>().unwrap() < 10.0 && rows[120][3].parse::<f64>().unwrap() > 900.0);
+}
+
+#[test]
+fn unsorted_times_and_mixed_zones_are_taken_in_the_order_of_the_file() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "x.csv",
+        "t,x\n2020-01-01T12:00:00+02:00,1\n2020-01-01 10:05:00,2\n2020-01-01T10:01:00Z,3\n2020-01-01 10:06:00,\n",
+    );
+    let report = folder.run(&[&file], Choice::default()).unwrap();
+    assert_eq!((report.files[0].rows, report.files[0].late), (4, 1));
+    assert!(report.to_string().contains("1 rows not in the order of time"), "{report}");
+    let times: Vec<_> = folder.results("x.csv").iter().skip(1).map(|row| row[0].clone()).collect();
+    assert_eq!(times[2], "2020-01-01T10:01:00Z");
+}
+
+#[test]
+fn a_file_that_can_not_be_run_does_not_stop_the_others() {
+    let folder = Folder::new();
+    let bad = folder.file("bad.csv", "t,x\n2020-01-01,1\n2020-01-02\n");
+    let good = folder.file("good.csv", "t,x\n2020-01-01,1\n");
+    let error = folder.run(&[&bad, &good], Choice::default()).unwrap_err();
+    assert_eq!(error, "bad.csv, line 3: 1 cells; the header has 2");
+    assert_eq!(folder.results("good.csv").len(), 2);
+    assert!(!folder.out().join("bad.csv").exists());
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let folder = Folder::new();
+    let file = folder.file("x.csv", "t,x\n2020-01-01,1\n");
+    let other = folder.file("other/x.csv", "t,x\n2020-01-01,1\n");
+    let error = folder.run(&[&file, &other], Choice::default()).unwrap_err();
+    assert_eq!(error, "x.csv and other/x.csv would share their results' name; run them apart");
+    assert_eq!(folder.run(&[], Choice::default()).unwrap_err(), "no file was given");
+    let inside = folder.file("out/y.csv", "t,x\n2020-01-01,1\n");
+    let error = folder.run(&[&inside], Choice::default()).unwrap_err();
+    assert_eq!(error, "the results would overwrite out/y.csv; choose another folder");
+    let engine = EngineConfig { silence_factor: 0.0, ..EngineConfig::default() };
+    let options = Options { files: vec![file.clone()], engine, ..Options::default() };
+    assert!(run(&options, &|_| {}).unwrap_err().to_string().starts_with("silence_factor: 0 is not allowed"));
+    let labels = folder.file("labels.json", "{}");
+    let options = Options { files: vec![file], labels: Some(labels), ..Options::default() };
+    assert!(run(&options, &|_| {}).unwrap_err().to_string().contains("labels.json: missing field `rules`"));
+}
