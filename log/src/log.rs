@@ -112,7 +112,8 @@ impl Log {
     /// All entries get `time_ms`, raised to the time of the entry before if that is later.
     ///
     /// `carry` is called, under the log's lock, only where the batch begins a new segment; its bytes go
-    /// into the segment's header and are given back by [`Log::open`].
+    /// into the segment's header and are given back by [`Log::open`]. They tell of the entries before this
+    /// batch: the batch itself may fail after the header has become durable.
     ///
     /// A failed block fails all that were queued behind it, since indexes have no gap: the next append is
     /// given the failed block's first index again. An owner that keeps state derived from what it appended
