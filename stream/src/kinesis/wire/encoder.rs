@@ -180,3 +180,53 @@ impl Encoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode(format: Format, number: i64, ms: i64, text: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = Encoder::new(format, 0);
+        encoder.structure(|answer| {
+            answer.key("Number").integer(number);
+            answer.key("Time").timestamp(ms);
+            answer.key("List").list(|list| {
+                list.text(text);
+                list.blob(bytes);
+                list.structure(|_| {});
+                list.boolean(true);
+            });
+            answer.key("Last").list(|_| {});
+        });
+        encoder.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_by_others(
+            number in any::<i64>(),
+            ms in 0i64..10_000_000_000_000,
+            text in ".{0,40}",
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let json: serde_json::Value =
+                serde_json::from_slice(&encode(Format::Json, number, ms, &text, &bytes)).unwrap();
+            let list = serde_json::json!([text, STANDARD.encode(&bytes), {}, true]);
+            let expected =
+                serde_json::json!({ "Number": number, "Time": ms as f64 / 1000.0, "List": list, "Last": [] });
+            prop_assert_eq!(json, expected);
+
+            let encoded = encode(Format::Cbor, number, ms, &text, &bytes);
+            let cbor: ciborium::Value = ciborium::from_reader(&*encoded).unwrap();
+            let list = vec![text.into(), bytes.into(), ciborium::Value::Map(vec![]), true.into()];
+            let expected = vec![
+                ("Number".into(), number.into()),
+                ("Time".into(), ms.into()),
+                ("List".into(), ciborium::Value::Array(list)),
+                ("Last".into(), ciborium::Value::Array(vec![])),
+            ];
+            prop_assert_eq!(cbor, ciborium::Value::Map(expected));
+        }
+    }
+}

@@ -315,3 +315,71 @@ impl<'de, T: Deserialize<'de>, const KEPT: usize> Deserialize<'de> for List<T, K
         deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blob(json: &str) -> Result<Vec<u8>, String> {
+        let blob: Blob<'_> = serde_json::from_str(json).unwrap();
+        let mut out = vec![0; blob.len()];
+        let length = blob.decode_into(&mut out)?;
+        out.truncate(length);
+        Ok(out)
+    }
+
+    #[test]
+    fn what_stands_in_the_body_as_it_is_is_borrowed() {
+        assert!(matches!(serde_json::from_str("\"a\""), Ok(Text(Cow::Borrowed("a")))));
+        assert!(matches!(serde_json::from_str("\"\\u0061\""), Ok(Text(Cow::Owned(_)))));
+        assert_eq!(
+            blob(r#""Zm9v\u003D""#),
+            Err("'Zm9v=' can not be converted to a Blob: Base64 encoded length is \
+            expected a multiple of 4 bytes but found: 5"
+                .to_owned())
+        );
+        assert_eq!(blob(r#""Zm8\u003D""#), Ok(b"fo".to_vec()));
+        assert!(blob("\"Zm9=\"").unwrap_err().contains("Invalid last non-pad Base64 character"));
+    }
+
+    #[test]
+    fn times_are_seconds_or_milliseconds_by_their_size() {
+        let ms = |json: &str| serde_json::from_str(json).map(|Timestamp(ms)| ms).ok();
+        assert_eq!(ms("1459799926.48"), Some(1_459_799_926_480));
+        assert_eq!(ms("1459799926480"), Some(1_459_799_926_480));
+        assert_eq!(ms("-1"), Some(-1000));
+        assert_eq!(ms("\"2026\""), None);
+    }
+
+    #[test]
+    fn integers_lose_their_fraction_and_stay_in_range() {
+        let integer = |json: &str| serde_json::from_str(json).map(|Integer(value)| value).ok();
+        assert_eq!(integer("2.9"), Some(2));
+        assert_eq!(integer("99999999999"), Some(i64::from(i32::MAX)));
+        assert_eq!(integer("-1e300"), Some(i64::from(i32::MIN)));
+        assert_eq!(integer("true"), None);
+    }
+
+    #[test]
+    fn of_a_long_list_no_more_is_kept_than_may_be_valid() {
+        let list: List<Integer, 2> = serde_json::from_str("[1, null, 3, {}]").unwrap();
+        assert_eq!((list.elements, list.count), (vec![Some(Integer(1)), None], 4));
+    }
+
+    proptest! {
+        #[test]
+        fn base64_comes_back_as_its_bytes(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            use base64::{Engine, engine::general_purpose::STANDARD};
+            let text = STANDARD.encode(&bytes);
+            prop_assert_eq!(Blob::Base64(Cow::Borrowed(&text)).len(), bytes.len());
+            prop_assert_eq!(blob(&format!("\"{text}\"")), Ok(bytes));
+        }
+
+        #[test]
+        fn no_base64_is_longer_than_it_says(text in "[A-Za-z0-9+/=]{0,20}") {
+            let blob = Blob::Base64(Cow::Borrowed(&text));
+            let _ = blob.decode_into(&mut vec![0; blob.len()]);
+        }
+    }
+}
