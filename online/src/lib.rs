@@ -1,6 +1,7 @@
 //! The workers that route and score, the views of what they commit, and the services that show them.
 //! See docs/ARCHITECTURE.md.
 
+pub mod audit;
 pub mod committed;
 pub mod kept;
 pub mod metrics;

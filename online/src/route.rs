@@ -20,7 +20,7 @@ use kizashi_models::{
     position::{Position, Source},
 };
 use kizashi_storage::{
-    commit::{Commit, DeadLetter},
+    commit::{Commit, Control, DeadLetter},
     commit_log::{Durable, PendingCommit},
     pieces::{Mark, PieceBatch},
     shard::ShardStore,
@@ -102,7 +102,8 @@ impl<'a> RouteShard<'a> {
         lease: u64,
         stop: Stop,
     ) -> Result<(), WorkError> {
-        let taken = shared.take_over(shard, lease, [0; 32], |_, _| Ok(())).await?;
+        let engine = Control::Engine { snapshot: [0; 32], config: "".into() };
+        let taken = shared.take_over(shard, lease, engine, |_, _| Ok(())).await?;
         let kept = Kept::new(shared.keep, &taken.found);
         let position = taken.commit.position;
         let restored = Restored {

@@ -33,6 +33,7 @@ use kizashi_stream::api::{Cursor, ReadBatch};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 pub use batch::Input;
+pub(crate) use recovery::config_json;
 
 /// Batches whose commits may be on their way to the disk.
 const PENDING_BATCHES: usize = 4;

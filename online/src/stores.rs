@@ -2,12 +2,13 @@
 
 use crate::{
     committed::ShardRef,
+    serve::SeriesHistory,
     views::watch::{CommitHistory, CommitHistoryError, CommitSlice},
 };
 use kizashi_log::{FileSystem, LogError};
 use kizashi_storage::{
     error::StoreError,
-    history::{History, HistoryOptions},
+    history::{History, HistoryOptions, SeriesPoints},
     shard::ShardStore,
 };
 use parking_lot::Mutex;
@@ -77,6 +78,18 @@ impl Stores {
 /// Where the store of a shard is in a data directory.
 pub fn shard_dir(data_dir: &Path, shard: &ShardRef) -> PathBuf {
     data_dir.join("apps").join(&*shard.application).join(&*shard.stream).join(&*shard.shard)
+}
+
+impl SeriesHistory for Stores {
+    fn points(
+        &self,
+        shard: &ShardRef,
+        series: &str,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Option<SeriesPoints>, StoreError> {
+        self.history(shard)?.query(series, start_ms, end_ms)
+    }
 }
 
 impl CommitHistory for Stores {

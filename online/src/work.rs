@@ -176,11 +176,11 @@ impl Shared {
         &self,
         shard: &ShardRef,
         lease: u64,
-        snapshot: [u8; 32],
+        engine: Control,
         mut state: impl FnMut(Option<&Mark>, Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), WorkError>,
     ) -> Result<TakenOver, WorkError> {
         let store = self.stores.shard(shard)?;
-        let control = ControlEntry { position: Position::default(), control: Control::Engine { snapshot } };
+        let control = ControlEntry { position: Position::default(), control: engine };
         let commit = Commit {
             stream_time_ms: i64::MIN,
             control: vec![control],

@@ -121,14 +121,22 @@ mod wire {
 
     #[derive(Clone, PartialEq, Oneof)]
     pub enum Control {
-        #[prost(bytes, tag = "2")]
-        EngineSnapshot(Vec<u8>),
+        #[prost(message, tag = "2")]
+        Engine(Engine),
         #[prost(sint64, tag = "3")]
         TickMs(i64),
         #[prost(message, tag = "4")]
         ReplayDeadLetters(Letters),
         #[prost(message, tag = "5")]
         SettleDeadLetters(Letters),
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct Engine {
+        #[prost(bytes = "vec", tag = "1")]
+        pub snapshot: Vec<u8>,
+        #[prost(string, tag = "2")]
+        pub config: String,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -324,7 +332,10 @@ impl TryFrom<wire::DeadLetter> for DeadLetter {
 impl From<&ControlEntry> for wire::ControlEntry {
     fn from(entry: &ControlEntry) -> Self {
         let control = match &entry.control {
-            Control::Engine { snapshot } => wire::Control::EngineSnapshot(snapshot.to_vec()),
+            Control::Engine { snapshot, config } => wire::Control::Engine(wire::Engine {
+                snapshot: snapshot.to_vec(),
+                config: config.to_string(),
+            }),
             Control::Tick { time_ms } => wire::Control::TickMs(*time_ms),
             Control::ReplayDeadLetters { letters } => {
                 wire::Control::ReplayDeadLetters(letters_to_wire(letters))
@@ -342,9 +353,10 @@ impl TryFrom<wire::ControlEntry> for ControlEntry {
 
     fn try_from(entry: wire::ControlEntry) -> Result<Self, DecodeError> {
         let control = match entry.control {
-            Some(wire::Control::EngineSnapshot(bytes)) => {
-                Control::Engine { snapshot: exactly("control entry", "engine_snapshot", &bytes)? }
-            }
+            Some(wire::Control::Engine(engine)) => Control::Engine {
+                snapshot: exactly("control entry", "engine.snapshot", &engine.snapshot)?,
+                config: engine.config.into_boxed_str(),
+            },
             Some(wire::Control::TickMs(time_ms)) => Control::Tick { time_ms },
             Some(wire::Control::ReplayDeadLetters(letters)) => {
                 Control::ReplayDeadLetters { letters: letters_from_wire(letters)? }
@@ -529,7 +541,10 @@ mod tests {
             }],
             control: vec![
                 ControlEntry { position: here, control: Control::Tick { time_ms: 5 } },
-                ControlEntry { position: here, control: Control::Engine { snapshot: [4; 32] } },
+                ControlEntry {
+                    position: here,
+                    control: Control::Engine { snapshot: [4; 32], config: "{}".into() },
+                },
                 ControlEntry {
                     position: here,
                     control: Control::ReplayDeadLetters { letters: vec![alert().source] },

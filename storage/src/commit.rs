@@ -58,6 +58,8 @@ pub enum Control {
     Engine {
         /// SHA-256 of the parameters.
         snapshot: [u8; 32],
+        /// The engine's configuration, as JSON; empty where the application has none.
+        config: Box<str>,
     },
     /// Stream time moved to `time_ms` though no record came.
     Tick {

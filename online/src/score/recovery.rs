@@ -9,7 +9,7 @@ use crate::{
 use kizashi_models::{
     alert::AlertEvent,
     detector::Detector,
-    engine::{Engine, Output},
+    engine::{Engine, EngineConfig, Output},
     position::{Position, Source},
 };
 use kizashi_storage::{
@@ -30,9 +30,12 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
     ) -> Result<(Self, Option<Cursor>), WorkError> {
         let name = scoring.stream.scored_name();
         let mut engine = Engine::new(scoring.detector.clone(), scoring.config.clone())?;
-        let snapshot = scoring.detector.snapshot_id();
+        let control = Control::Engine {
+            snapshot: scoring.detector.snapshot_id(),
+            config: config_json(&scoring.config),
+        };
         let taken = shared
-            .take_over(shard, lease, snapshot, |mark, pieces| load_pieces(&mut engine, mark, &pieces))
+            .take_over(shard, lease, control, |mark, pieces| load_pieces(&mut engine, mark, &pieces))
             .await?;
         let history = shared.stores.history(shard)?;
         history.forget_open();
@@ -114,6 +117,11 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         };
         Ok((worker, cursor))
     }
+}
+
+/// A configuration as commits name it.
+pub(crate) fn config_json(config: &EngineConfig) -> Box<str> {
+    serde_json::to_string(config).expect("a configuration is plain numbers").into()
 }
 
 fn load_pieces<D: Detector>(
