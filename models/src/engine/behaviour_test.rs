@@ -9,7 +9,8 @@ use crate::position::Source;
 const SECOND_MS: i64 = 1000;
 const START_MS: i64 = 1_700_000_000_000;
 
-/// Its surprise is the first value, 0 where that is missing.
+/// Its surprise is the first value, 0 where that is missing; a negative one is as surprising, but stands
+/// out from nothing.
 struct Told;
 
 impl Detector for Told {
@@ -31,8 +32,8 @@ impl Detector for Told {
         assert_eq!(state.len(), values.len());
         assert!(time_ms >= state[0], "the engine gives times that do not fall");
         state[0] = time_ms;
-        out.surprise = values[0].max(0.0);
-        out.onset = out.surprise;
+        out.surprise = values[0].abs().max(0.0);
+        out.onset = values[0].max(0.0);
         out.anomaly_score = out.onset / (out.onset + 1.0);
         out.fields.clear();
         let score = FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.0 };
@@ -159,6 +160,15 @@ fn an_episode_of_a_series_that_stops_closes_too() {
         (events[0].change, events[0].alert.closed_ms),
         (Change::Closed, Some(stopped_ms + 20 * SECOND_MS))
     );
+}
+
+#[test]
+fn what_does_not_stand_out_from_the_recent_past_opens_nothing() {
+    let mut bench = Bench::new(EngineConfig::default());
+    bench.steady(&["cpu"], 100);
+    bench.now_ms += SECOND_MS;
+    bench.put("cpu", -20.0);
+    assert_eq!(bench.changes(), []);
 }
 
 #[test]

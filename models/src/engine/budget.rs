@@ -33,7 +33,7 @@ impl Budget {
         Self { allowance: 1.0, offset: 0.0, settled_ms: time_ms }
     }
 
-    /// The onset that opens an alert now; infinite for a series too young for any.
+    /// The surprise that opens an alert now; infinite for a series too young for any.
     pub(super) fn threshold(&mut self, per_week: f64, pace: &Pace, observations: u64) -> f64 {
         if observations < INFANT {
             return f64::INFINITY;

@@ -52,7 +52,7 @@ pub(super) struct Episode {
 }
 
 impl Episode {
-    /// The episode that an observation opens whose onset reached `threshold`.
+    /// The episode that an observation opens whose surprise reached `threshold`.
     pub(super) fn open(seen: Seen<'_>, threshold: f64, source: Source, snapshot: [u8; 32]) -> Self {
         let fields = evidence(seen);
         Self {

@@ -11,6 +11,10 @@ use crate::alert::{Alert, AlertEvent, Change};
 use crate::observation::{FIELDS_MAX, Observation, Values};
 use crate::position::{Position, Source};
 
+/// An observation opens an episode by its surprise, which is what a budget is about; but only if it stands
+/// out from the recent past by at least so much onset.
+const ONSET_MIN: f64 = 0.5;
+
 impl<D: Detector> Engine<D> {
     /// Scores an observation that stands at `at` on the shard, learns from it, and says what came of it.
     ///
@@ -245,10 +249,10 @@ impl<D: Detector> Engine<D> {
                     self.open_alerts -= 1;
                 }
             }
-        } else if scored.onset >= SURPRISE_MIN {
+        } else if scored.surprise >= SURPRISE_MIN && scored.onset >= ONSET_MIN {
             let budget = config.false_alerts_per_week;
             let threshold = series.budget.threshold(budget, &series.pace, series.observations);
-            if scored.onset >= threshold {
+            if scored.surprise >= threshold {
                 series.budget.spend();
                 let mut episode = Episode::open(seen, threshold, series.source(), self.snapshot);
                 episode.wait(series.seen_ms, series.habit.usual_ms());

@@ -39,7 +39,10 @@ fn clause(subject: &str, field: &FieldEvidence) -> String {
     // As many digits as tell what was observed from the band.
     let apart = [lower, upper];
     let was = number(observed, &apart);
-    let [expected, lower, upper] = [expected, lower, upper].map(|value| number(value, &[observed]));
+    // Beside what was observed, a billionth of it is nothing.
+    let nothing = if observed.is_finite() { 1e-9 * observed.abs() } else { 0.0 };
+    let visible = |value: f64| if value.abs() < nothing { 0.0 } else { value };
+    let [expected, lower, upper] = [expected, lower, upper].map(|value| number(visible(value), &[observed]));
     let band = if lower == upper { lower } else { format!("{lower} to {upper} (about {expected})") };
     if (field.lower..=field.upper).contains(&observed) {
         return format!("{subject} was {was} in an unusual sequence, usual is {band}");
@@ -53,15 +56,18 @@ pub(super) fn silence(pause_ms: i64, usual_ms: f64) -> String {
 }
 
 fn duration(ms: f64) -> String {
-    let units = [("d", 86_400_000.0), ("h", 3_600_000.0), ("min", 60_000.0), ("s", 1000.0)];
-    // A unit is used from where it gives at least 2, except that 1 of it exactly is fine too.
+    let units = [("d", 86_400_000.0), ("h", 3_600_000.0), ("min", 60_000.0)];
+    // 90 s say more than 1.5 min, but 60 s are 1 min.
     for (unit, length) in units {
         let amount = ms / length;
-        if amount >= 2.0 || (0.995..1.005).contains(&amount) {
+        if amount >= 2.0 || (0.98..1.02).contains(&amount) {
             return format!("{} {unit}", number((amount * 10.0).round() / 10.0, &[]));
         }
     }
-    format!("{} ms", number(ms.max(1.0), &[]))
+    if ms >= 950.0 {
+        return format!("{} s", number((ms / 100.0).round() / 10.0, &[]));
+    }
+    format!("{} ms", number(ms.round().max(1.0), &[]))
 }
 
 /// Three significant digits, four where the first is a 1, and more where it takes them to differ from
@@ -128,6 +134,7 @@ mod tests {
         assert!(say(5.0, [f64::NAN; 3]).starts_with("x was 5, unlike before; "));
         assert!(say(f64::INFINITY, [1.0, 2.0, 3.0]).starts_with("x was infinite, expected 1 to 3 (about 2)"));
         assert!(say(2.5, [1.0, 2.0, 3.0]).starts_with("x was 2.5 in an unusual sequence, usual is 1 to 3"));
+        assert!(say(5.0, [-1e-300, 0.0, 1e-300]).starts_with("x was 5, expected 0; "));
         assert!(say(5.0, [7.0; 3]).starts_with("x was 5, expected 7; "));
         assert!(say(100.02, [99.98, 100.0, 100.01]).starts_with("x was 100.02, expected 99.98 to 100.01"));
     }
@@ -153,8 +160,10 @@ mod tests {
     #[test]
     fn silence_speaks_of_durations() {
         assert_eq!(silence(300_000, 10_000.0), "no record for 5 min, usually one every 10 s");
-        assert_eq!(silence(60_000, 2.0), "no record for 1 min, usually one every 2 ms");
-        assert_eq!(silence(90_000, 1500.0), "no record for 90 s, usually one every 1500 ms");
+        assert_eq!(silence(60_000, 2000.0), "no record for 1 min, usually one every 2 s");
+        assert_eq!(silence(90_000, 1500.0), "no record for 90 s, usually one every 1.5 s");
+        assert_eq!(silence(10_000, 249.6), "no record for 10 s, usually one every 250 ms");
+        assert_eq!(silence(10_400, 1040.0), "no record for 10.4 s, usually one every 1 s");
         assert_eq!(silence(3 * 86_400_000, 3_600_000.0), "no record for 3 d, usually one every 1 h");
     }
 }
