@@ -1,7 +1,7 @@
 //! The built-in detector: the evidence of all fields and of their joint distribution, calibrated.
 
 use super::codec::{Decoder, Encoder};
-use super::field::{Field, Forecast, Judged};
+use super::field::Field;
 use super::joint::{BLOCK, Joint};
 use super::parameters::Parameters;
 use super::tail::Tail;
@@ -9,9 +9,6 @@ use super::{Detector, FieldScore, Scored, StateError};
 
 /// First byte of a state.
 const STATE_VERSION: u8 = 2;
-/// What the square of a field's own evidence weighs against its share of the joint distance, when the
-/// surprise is divided among the fields.
-const OWN_SHARE: f64 = 1.0;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -65,7 +62,7 @@ impl DefaultDetector {
         let parameters = &self.parameters;
         let mut errors = [f64::NAN; BLOCK];
         for (i, field) in fields.iter_mut().enumerate() {
-            let forecast: Forecast = field.forecast(time_ms, parameters);
+            let forecast = field.forecast(time_ms, parameters);
             let score = &mut scores[i];
             score.expected = forecast.expected;
             score.lower = bounded(forecast.expected - forecast.half_width);
@@ -73,12 +70,12 @@ impl DefaultDetector {
             if values[i].is_nan() {
                 continue;
             }
-            let judged: Judged = field.judge(values[i], &forecast, parameters);
+            let judged = field.judge(values[i], &forecast, parameters);
             evidence.present += 1.0;
             evidence.novelty += judged.novelty;
             evidence.magnitude_squared += judged.magnitude * judged.magnitude;
             let own = judged.novelty + judged.magnitude;
-            score.contribution = OWN_SHARE * own * own;
+            score.contribution = own * own;
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
             field.learn(&judged, &forecast, parameters);
         }
@@ -144,12 +141,14 @@ impl Detector for DefaultDetector {
         let joint = (evidence.joint_squared / state.joints.len() as f64).sqrt();
         let magnitude =
             (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * joint;
-        let trust = (count - 1.0) / (count - 1.0 + parameters.caution_tail);
-        out.surprise = state.tail.surprise(novelty + magnitude, trust);
-        state.tail.learn(novelty + magnitude);
+        let trust = believed(count - 1.0, parameters.caution_tail);
+        let (surprise, learnt) = state.tail.judge(novelty + magnitude, trust);
+        out.surprise = surprise;
+        state.tail.learn(learnt, state.count);
 
         let weight = parameters.familiar + parameters.familiar_magnitude * magnitude + novelty;
-        let candidate = out.surprise * weight * count / (count + parameters.caution);
+        let candidate =
+            out.surprise * (weight / parameters.whole).min(1.0) * believed(count, parameters.caution);
         out.onset = if candidate > state.maximum { candidate } else { 0.0 };
         out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
         state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
@@ -204,6 +203,11 @@ impl Detector for DefaultDetector {
             + state.fields.capacity() * size_of::<Field>()
             + state.joints.iter().map(Joint::bytes).sum::<usize>()
     }
+}
+
+/// How far what rests on `count` observations is believed, where `half` of them are worth one half.
+fn believed(count: f64, half: f64) -> f64 {
+    count * count / (count * count + half * half)
 }
 
 /// A bound of a band as a finite number, NaN kept.

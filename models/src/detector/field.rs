@@ -133,13 +133,7 @@ impl Field {
             + parameters.weight_change * self.by_change.score(levels[1])
             + parameters.weight_season * self.by_season.score(levels[2]);
         let error = (value - forecast.values[forecast.best]) / forecast.error;
-        let size = libm::log1p(error.abs().min(VALUE_MAX));
-        let beyond = size - parameters.magnitude_knee;
-        let magnitude = if beyond > 0.0 {
-            parameters.magnitude_knee + parameters.magnitude_slope * libm::log1p(beyond)
-        } else {
-            size
-        };
+        let magnitude = parameters.magnitude(error.abs().min(VALUE_MAX));
         Judged { value, levels, novelty, error, magnitude }
     }
 

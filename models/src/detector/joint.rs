@@ -90,7 +90,7 @@ impl Joint {
         for (solved, error) in solved.iter_mut().zip(errors) {
             *solved *= if error.is_nan() { 0.0 } else { *error };
         }
-        Distance { value, magnitude: trust * libm::log1p(beyond), by_field: solved }
+        Distance { value, magnitude: trust * parameters.magnitude(beyond), by_field: solved }
     }
 
     /// Learns the errors whose distance was `distance`.

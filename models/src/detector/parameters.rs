@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// Raised with every change of the method that moves a score's bits.
-pub(super) const METHOD: &str = "kizashi/default/2";
+pub(super) const METHOD: &str = "kizashi/default/3";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,8 @@ pub struct Parameters {
     pub familiar: f64,
     /// What a unit of magnitude adds to that.
     pub familiar_magnitude: f64,
+    /// The weight from which on a surprise counts whole in the onset.
+    pub whole: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
     pub onset_memory: f64,
     /// Observations after which half of an onset is believed.
@@ -72,20 +74,32 @@ impl Default for Parameters {
             weight_season: 0.25,
             magnitude_knee: 4.0,
             magnitude_slope: 0.1,
-            weight_joint: 1.5,
+            weight_joint: 1.0,
             joint_ridge: 0.01,
             joint_bound: 10.0,
             familiar: 0.035,
             familiar_magnitude: 0.017,
+            whole: 0.4,
             onset_memory: 200.0,
-            caution: 200.0,
-            caution_tail: 100.0,
-            onset_half: 0.5,
+            caution: 30.0,
+            caution_tail: 30.0,
+            onset_half: 4.0,
         }
     }
 }
 
 impl Parameters {
+    /// The logarithmic magnitude of an error of `size` mean errors, which is not negative.
+    pub(super) fn magnitude(&self, size: f64) -> f64 {
+        let magnitude = libm::log1p(size);
+        let beyond = magnitude - self.magnitude_knee;
+        if beyond > 0.0 {
+            self.magnitude_knee + self.magnitude_slope * libm::log1p(beyond)
+        } else {
+            magnitude
+        }
+    }
+
     /// SHA-256 of the method's name and of all parameters, in the order of their declaration.
     pub(super) fn id(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -109,6 +123,7 @@ impl Parameters {
             self.joint_bound,
             self.familiar,
             self.familiar_magnitude,
+            self.whole,
             self.onset_memory,
             self.caution,
             self.caution_tail,

@@ -11,13 +11,26 @@ const WIDTH: f64 = 1.0 / 12.0;
 const PRIOR: f64 = 10.0;
 /// The prior's survival function falls by this factor with each bin: a decade in 0.23 of evidence.
 const PRIOR_FACTOR: f64 = 0.435;
-/// The tail extrapolates from the evidence that this many observations have exceeded.
-const TAIL: f64 = 10.0;
+/// The tail extrapolates from the evidence that this many observations have exceeded: in a young series and
+/// from the thousandth observation on. In between it is one in a hundred.
+const TAIL_MIN: f64 = 5.0;
+const TAIL_MAX: f64 = 10.0;
+/// Fall of evidence over a decade of the tail that is expected of a young series, and the observations
+/// that this counts for: the body of a distribution falls more slowly than its tail.
+const DECADE_PRIOR: f64 = 0.3;
+const DECADE_PRIOR_COUNT: f64 = 200.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
 const DECADE_MIN: f64 = 0.17;
+/// Evidence beyond this surprise is learnt as if it had been no more surprising, but at least half a decade
+/// beyond the tail's edge: an anomaly makes its kind more usual without stretching the tail to its size.
+const LEARNT_MAX: f64 = 5.0;
+const LEARNT_DECADES_MIN: f64 = 0.5;
 /// At this many observations all counts are halved, so that the distribution follows a drift.
 const TOTAL_MAX: u32 = 8192;
+/// At this observation of the series they are halved once more: the evidence so far came from models that
+/// had still to learn level and season.
+const GROWN: u32 = 1024;
 
 /// Survival function of the prior at the lower edge of each bin.
 const PRIOR_SURVIVAL: [f64; BINS + 1] = {
@@ -32,7 +45,7 @@ const PRIOR_SURVIVAL: [f64; BINS + 1] = {
 
 /// A histogram of past evidence. Surprise is -log10 of the share of observations that had as much; beyond
 /// the ten highest it goes on along a straight line, through the evidence exceeded by ten and by a
-/// hundred of the past observations. Evidence being logarithmic in the error, that is a power law: it
+/// hundred of the past observations (a peaks-over-threshold tail of exponential shape). Evidence being logarithmic in the error, that is a power law: it
 /// never says that something is impossible, and overstates no tail that is thinner.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tail {
@@ -45,11 +58,12 @@ impl Tail {
         Tail { counts: [0; BINS], total: 0 }
     }
 
-    /// Surprise of `evidence`, at least 0 and finite. `trust`, 0 to 1, is how far the extrapolation counts.
-    pub(super) fn surprise(&self, evidence: f64, trust: f64) -> f64 {
+    /// Surprise of `evidence`, at least 0 and finite, and the evidence to learn in its place. `trust`, 0 to
+    /// 1, is how far the extrapolation counts.
+    pub(super) fn judge(&self, evidence: f64, trust: f64) -> (f64, f64) {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
         let total = f64::from(self.total) + PRIOR;
-        let tail = (TAIL / total).min(0.3);
+        let tail = ((total / 100.0).clamp(TAIL_MIN, TAIL_MAX) / total).min(0.3);
         let body = (10.0 * tail).min(0.9);
         let bin = bin_of(evidence);
 
@@ -69,22 +83,30 @@ impl Tail {
             }
             match (tail_edge, share) {
                 (Some(edge), _) if evidence > edge && lower > body => {
-                    let decade = (edge - crossing(i, lower, upper, body)).max(DECADE_MIN);
-                    let slope = libm::log10(body / tail) / decade;
-                    return -libm::log10(tail) + (evidence - edge) * slope * trust;
+                    let decades = libm::log10(body / tail);
+                    let own = (edge - crossing(i, lower, upper, body)) / decades;
+                    let count = f64::from(self.total);
+                    let decade =
+                        (own * count + DECADE_PRIOR * DECADE_PRIOR_COUNT) / (count + DECADE_PRIOR_COUNT);
+                    let decade = decade.max(DECADE_MIN);
+                    let base = -libm::log10(tail);
+                    let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
+                    return (base + (evidence - edge) / decade * trust, evidence.min(learnt));
                 }
-                (Some(edge), Some(share)) if evidence <= edge => return (-libm::log10(share)).max(0.0),
+                (Some(edge), Some(share)) if evidence <= edge => {
+                    return ((-libm::log10(share)).max(0.0), evidence);
+                }
                 _ => upper = lower,
             }
         }
         unreachable!("the share above the lowest bin is 1")
     }
 
-    /// Counts `evidence` among the past.
-    pub(super) fn learn(&mut self, evidence: f64) {
+    /// Counts `evidence` among the past, as that of the series' observation number `count`.
+    pub(super) fn learn(&mut self, evidence: f64, count: u32) {
         self.counts[bin_of(evidence)] += 1;
         self.total += 1;
-        if self.total >= TOTAL_MAX {
+        if self.total >= TOTAL_MAX || count == GROWN {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
         }
@@ -125,7 +147,7 @@ mod tests {
 
     #[test]
     fn little_is_surprising_before_something_is_known() {
-        assert!(Tail::new().surprise(5.0, 0.0) < 0.6);
+        assert!(Tail::new().judge(5.0, 0.0).0 < 0.6);
     }
 
     #[test]
@@ -134,10 +156,10 @@ mod tests {
         for i in 0..8000_u32 {
             // Evidence whose share above x is 10^(-2 x).
             let share = (f64::from((i * 4099) % 8000) + 0.5) / 8000.0;
-            tail.learn(-libm::log10(share) / 2.0);
+            tail.learn(-libm::log10(share) / 2.0, i);
         }
         for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0), (3.0, 6.0)] {
-            let found = tail.surprise(evidence, 1.0);
+            let found = tail.judge(evidence, 1.0).0;
             assert!((found - surprise).abs() < 0.1 * surprise, "{evidence}: {found} against {surprise}");
         }
     }
@@ -148,8 +170,8 @@ mod tests {
             past in prop::collection::vec(0.0..9.0f64, 0..300), a in 0.0..40.0f64, b in 0.0..40.0f64,
         ) {
             let mut tail = Tail::new();
-            past.iter().for_each(|evidence| tail.learn(*evidence));
-            let (low, high) = (tail.surprise(a.min(b), 1.0), tail.surprise(a.max(b), 1.0));
+            past.iter().for_each(|evidence| tail.learn(*evidence, 1));
+            let (low, high) = (tail.judge(a.min(b), 1.0).0, tail.judge(a.max(b), 1.0).0);
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
         }

@@ -1,0 +1,156 @@
+//! Whatever comes in: finite scores in range, the same from the same, and from a state that was written and read.
+
+use kizashi_models::detector::{DefaultDetector, Detector, Scored};
+use proptest::prelude::*;
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn values() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        12 => -3.0..3.0f64,
+        2 => Just(0.0),
+        2 => (-12..15i32, -9.9..9.9f64).prop_map(|(power, value)| value * 10f64.powi(power)),
+        1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
+        1 => any::<f64>(),
+    ]
+}
+
+fn pauses_ms() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        8 => Just(60_000),
+        4 => 0..HOUR_MS,
+        1 => Just(0),
+        1 => -30 * HOUR_MS..0,
+        1 => 0..1000 * HOUR_MS,
+        1 => any::<i64>(),
+    ]
+}
+
+/// Rows of `fields` values, each behind a pause; about every fourth series never moves.
+fn series(fields: usize) -> impl Strategy<Value = Vec<(i64, Vec<f64>)>> {
+    let row = (pauses_ms(), prop::collection::vec(values(), fields));
+    let moving = prop::collection::vec(row, 1..200);
+    let constant = (values(), prop::collection::vec(pauses_ms(), 1..200)).prop_map(move |(value, pauses)| {
+        pauses.into_iter().map(|pause_ms| (pause_ms, vec![value; fields])).collect()
+    });
+    prop_oneof![3 => moving, 1 => constant]
+}
+
+fn bits(scored: &Scored) -> Vec<u64> {
+    let fields = scored.fields.iter().flat_map(|f| [f.expected, f.lower, f.upper, f.contribution]);
+    [scored.surprise, scored.onset, scored.anomaly_score]
+        .into_iter()
+        .chain(fields)
+        .map(f64::to_bits)
+        .collect()
+}
+
+fn check(rows: &[(i64, Vec<f64>)], fields: usize, reload_at: usize) -> Result<(), TestCaseError> {
+    let detector = DefaultDetector::default();
+    let (mut state, mut scored) = (detector.new_state(fields), Scored::default());
+    let (mut other, mut other_scored) = (detector.new_state(fields), Scored::default());
+    let mut time_ms = 1_700_000_000_000_i64;
+    for (at, (pause_ms, values)) in rows.iter().enumerate() {
+        time_ms = time_ms.saturating_add(*pause_ms);
+        detector.step(&mut state, time_ms, values, &mut scored);
+        if at == reload_at % rows.len() {
+            let (mut bytes, mut again) = (Vec::new(), Vec::new());
+            detector.encode(&other, &mut bytes);
+            other = detector.decode(&bytes).expect("what was written is read");
+            detector.encode(&other, &mut again);
+            prop_assert_eq!(bytes, again);
+        }
+        detector.step(&mut other, time_ms, values, &mut other_scored);
+        prop_assert_eq!(bits(&scored), bits(&other_scored), "row {}", at);
+
+        prop_assert!(scored.surprise >= 0.0 && scored.surprise.is_finite(), "{:?}", scored);
+        prop_assert!(scored.onset >= 0.0 && scored.onset.is_finite(), "{:?}", scored);
+        prop_assert!((0.0..1.0).contains(&scored.anomaly_score), "{:?}", scored);
+        let most = if at < 10 { 4.0 } else { f64::INFINITY };
+        prop_assert!(scored.surprise <= most, "little is known at row {}: {:?}", at, scored);
+        prop_assert_eq!(scored.fields.len(), fields);
+        let mut total = 0.0;
+        for field in &scored.fields {
+            prop_assert!((0.0..=1.0 + 1e-9).contains(&field.contribution), "{:?}", field);
+            total += field.contribution;
+            let known = field.expected.is_finite();
+            prop_assert!(known || field.expected.is_nan(), "{:?}", field);
+            if known {
+                prop_assert!(field.lower.is_finite() && field.upper.is_finite(), "{:?}", field);
+                prop_assert!(field.lower <= field.expected && field.expected <= field.upper, "{:?}", field);
+            }
+        }
+        prop_assert!(total == 0.0 || (total - 1.0).abs() < 1e-9, "{}", total);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn values_are_scored_in_range_and_again_alike(rows in series(1), reload_at in any::<usize>()) {
+        check(&rows, 1, reload_at)?;
+    }
+
+    #[test]
+    fn vectors_are_scored_in_range_and_again_alike(rows in series(5), reload_at in any::<usize>()) {
+        check(&rows, 5, reload_at)?;
+    }
+
+    #[test]
+    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(2u8), any::<u8>()]) {
+        let detector = DefaultDetector::default();
+        let mut bytes = bytes;
+        bytes.insert(0, version);
+        prop_assert!(detector.decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_state_that_was_cut_or_altered_is_refused_or_harmless(
+        rows in series(2), cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), flip in 1u8..,
+    ) {
+        let detector = DefaultDetector::default();
+        let (mut state, mut scored) = (detector.new_state(2), Scored::default());
+        for (_, values) in &rows {
+            detector.step(&mut state, 0, values, &mut scored);
+        }
+        let mut bytes = Vec::new();
+        detector.encode(&state, &mut bytes);
+        prop_assert!(detector.decode(&bytes[..cut.index(bytes.len())]).is_err());
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        if let Ok(mut altered) = detector.decode(&bytes) {
+            detector.step(&mut altered, 0, &[1.0, 2.0], &mut scored);
+            prop_assert!(scored.surprise >= 0.0 && scored.surprise.is_finite());
+        }
+    }
+}
+
+#[test]
+fn a_field_that_comes_later_leaves_the_others_as_they_were() {
+    let detector = DefaultDetector::default();
+    let (mut state, mut scored) = (detector.new_state(1), Scored::default());
+    for i in 0..500 {
+        detector.step(&mut state, i * 60_000, &[(i % 5) as f64], &mut scored);
+    }
+    let before = scored.fields[0];
+    for fields in 2..40 {
+        detector.add_field(&mut state);
+        let mut row = vec![f64::NAN; fields];
+        row[0] = 2.0;
+        row[fields - 1] = 7.0;
+        detector.step(&mut state, 500 * 60_000, &row, &mut scored);
+    }
+    assert!((scored.fields[0].expected - before.expected).abs() < 2.0);
+    assert!(scored.surprise.is_finite());
+    assert_eq!(scored.fields.len(), 39);
+}
+
+#[test]
+fn the_state_of_a_value_fits_in_four_kilobytes() {
+    let detector = DefaultDetector::default();
+    let bytes = detector.state_bytes(&detector.new_state(1));
+    assert!(bytes <= 4096, "{bytes}");
+    println!("{bytes} bytes");
+}
