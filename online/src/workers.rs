@@ -128,11 +128,16 @@ async fn keep_alive(
         let started_ms = shared.clock.elapsed_ms();
         // Nobody else works on this directory, so the counter is this node's to raise.
         let ended = match next_lease(&shared, &shard) {
-            // A task of its own, so that a panic ends this worker alone.
-            Ok(lease) => match tokio::spawn(life(shard.clone(), lease, stop.clone())).await {
-                Ok(ended) => ended.map_err(|error| error.to_string()),
-                Err(panic) => Err(panic.to_string()),
-            },
+            Ok(lease) => {
+                // A task of its own, so that a panic ends this worker alone; in a set, so that it ends with
+                // its keeper.
+                let mut task = JoinSet::new();
+                task.spawn(life(shard.clone(), lease, stop.clone()));
+                match task.join_next().await.expect("there is one task") {
+                    Ok(ended) => ended.map_err(|error| error.to_string()),
+                    Err(panic) => Err(panic.to_string()),
+                }
+            }
             Err(error) => Err(error.to_string()),
         };
         let Err(error) = ended else { return };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    audit::{Audit, Report},
     kept::KeepLimits,
     metrics::Registry,
     stores::{StoreLimits, Stores},
@@ -9,14 +10,17 @@ use crate::{
 };
 use kizashi_log::{FileSystem, StdFileSystem};
 use kizashi_models::{
-    alert::{AlertEvent, Change},
+    alert::{AlertEvent, AlertKind, Change},
     decode::{Decoder, Mapping},
     detector::DefaultDetector,
 };
-use kizashi_storage::{commit::Commit, history::HistoryOptions};
+use kizashi_storage::{
+    commit::{Commit, Control},
+    history::HistoryOptions,
+};
 use kizashi_stream::{
-    api::PutRecord,
-    clock::{Clock, SystemClock},
+    api::{Placed, PutRecord},
+    clock::{Clock, ManualClock, SystemClock},
     embedded::{EmbeddedStreams, Options},
 };
 use std::{
@@ -84,6 +88,7 @@ struct House {
 
 struct Running {
     streams: EmbeddedStreams,
+    stores: Arc<Stores>,
     recorder: Arc<Recorder>,
     workers: Workers,
 }
@@ -100,15 +105,17 @@ impl House {
         }
     }
 
-    async fn open(&self) -> Running {
+    async fn open(&self) -> Result<Running, String> {
         let options = Options {
             clock: self.clock.clone(),
             log: kizashi_log::LogOptions { segment_bytes: self.segment_bytes, ..Default::default() },
             ..Options::default()
         };
-        let streams = EmbeddedStreams::open(self.fs.clone(), &self.dir, options).unwrap();
-        if let Err(error) = streams.create_stream("events", 2).await {
-            assert_eq!(error.code(), "ResourceInUseException", "{error}");
+        let opened = EmbeddedStreams::open(self.fs.clone(), &self.dir, options);
+        let streams = opened.map_err(|error| error.to_string())?;
+        match streams.create_stream("events", 2).await {
+            Ok(()) | Err(StreamError::ResourceInUse(_)) => {}
+            Err(error) => return Err(error.to_string()),
         }
         let limits = StoreLimits {
             history: HistoryOptions { bytes_max: 4 << 20, ..HistoryOptions::default() },
@@ -118,28 +125,38 @@ impl House {
         let recorder = Arc::new(Recorder::default());
         let shared = Shared {
             streams: Arc::new(streams.clone()),
-            stores,
+            stores: stores.clone(),
             sink: recorder.clone(),
             clock: self.clock.clone(),
             registry: Arc::new(Registry::default()),
             keep: KeepLimits { alerts_max: 1000, dead_letters_max: 100 },
             pace: self.pace,
         };
-        let watched = WatchedStream {
+        let started = Workers::start(shared, vec![self.watched()], detector(), config()).await;
+        let workers = started.map_err(|error| error.to_string())?;
+        Ok(Running { streams, stores, recorder, workers })
+    }
+
+    fn watched(&self) -> WatchedStream {
+        WatchedStream {
             name: "events".into(),
             rekey: self.rekey,
             decoder: Arc::new(Decoder::new(&Mapping::default()).unwrap()),
-        };
-        let detector = DefaultDetector::default();
-        let config = EngineConfig { false_alerts_per_week: 100.0, ..EngineConfig::default() };
-        let workers = Workers::start(shared, vec![watched], detector, config).await.unwrap();
-        Running { streams, recorder, workers }
+        }
     }
 }
 
+fn detector() -> DefaultDetector {
+    DefaultDetector::default()
+}
+
+fn config() -> EngineConfig {
+    EngineConfig { false_alerts_per_week: 100.0, ..EngineConfig::default() }
+}
+
 impl Running {
-    /// Puts texts under random-looking keys.
-    async fn put(&self, texts: impl IntoIterator<Item = String>) {
+    /// Puts texts under random-looking keys; gives those that were taken.
+    async fn put(&self, texts: impl IntoIterator<Item = String>) -> Vec<(Placed, String)> {
         let records: Vec<PutRecord> = texts
             .into_iter()
             .enumerate()
@@ -149,11 +166,23 @@ impl Running {
                 data: text.into(),
             })
             .collect();
+        let mut taken = Vec::new();
         for part in records.chunks(500) {
-            for outcome in self.streams.put_records("events", part.to_vec()).await.unwrap() {
-                outcome.unwrap();
-            }
+            let outcomes = self.streams.put_records("events", part.to_vec()).await.unwrap_or_default();
+            let texts = part.iter().map(|record| String::from_utf8(record.data.to_vec()).unwrap());
+            taken.extend(
+                outcomes.into_iter().zip(texts).filter_map(|(placed, text)| Some((placed.ok()?, text))),
+            );
         }
+        taken
+    }
+
+    /// Stops cleanly and audits what is left.
+    async fn stop_and_audit(self, house: &House) -> Report {
+        self.workers.stop().await;
+        let audit =
+            Audit { streams: &self.streams, stores: &self.stores, detector: detector(), config: config() };
+        audit.run(&[house.watched()]).await.unwrap()
     }
 }
 
@@ -174,7 +203,7 @@ async fn a_leap_becomes_an_alert() {
     for rekey in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let house = House { rekey, ..House::new(dir.path()) };
-        let running = house.open().await;
+        let running = house.open().await.unwrap();
         let lines = wobble("cpu", 0, 500);
         for line in &lines {
             // One key, so that a stream that is not re-keyed keeps the order.
@@ -185,6 +214,122 @@ async fn a_leap_becomes_an_alert() {
         let events = running.recorder.events();
         assert_eq!(events.len(), 1, "{events:?}");
         assert_eq!((events[0].change, &*events[0].alert.series), (Change::Opened, "cpu"));
-        running.workers.stop().await;
+        let report = running.stop_and_audit(&house).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!((report.records, report.events, report.unchecked.len()), (501, 1, 0), "{report}");
     }
+}
+
+#[tokio::test]
+async fn a_clean_stop_leaves_nothing_to_replay_and_a_start_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::new(dir.path());
+    let series: Vec<String> = (0..20).map(|number| format!("series {number}")).collect();
+    let mut commits_before = 0;
+    for life in 0..4 {
+        let running = house.open().await.unwrap();
+        let restored = std::mem::take(&mut *running.recorder.restored.lock());
+        let known: usize = restored.values().map(|restored| restored.series.len()).sum();
+        assert_eq!(known, if life == 0 { 0 } else { 20 });
+        let alerts: usize = restored.values().map(|restored| restored.alerts.len()).sum();
+        assert_eq!(alerts, if life == 0 { 0 } else { 20 });
+        for step in 0..5 {
+            let from = life * 500 + step * 100;
+            running.put(series.iter().flat_map(|series| wobble(series, from, 100))).await;
+        }
+        running.recorder.until(|seen| seen.scored() == 10_000).await;
+        if life == 0 {
+            running.put(series.iter().map(|series| leap(series, 500))).await;
+        }
+        let expected = if life == 0 { 10_020 } else { 10_000 };
+        running.recorder.until(|seen| seen.scored() == expected).await;
+        let opened = running.recorder.events().iter().filter(|e| e.change == Change::Opened).count();
+        assert_eq!(opened, if life == 0 { 20 } else { 0 });
+        let report = running.stop_and_audit(&house).await;
+        assert!(report.is_clean() && report.unchecked.is_empty(), "{report}");
+        assert!(report.commits > commits_before && report.events >= 20, "{report}");
+        commits_before = report.commits;
+    }
+}
+
+#[tokio::test]
+async fn bad_lines_are_dead_letters_and_the_others_count() {
+    for rekey in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let house = House { rekey, ..House::new(dir.path()) };
+        let running = house.open().await.unwrap();
+        let lines = [
+            "{\"series\":\"a\",\"value\":1}\nnot JSON\n{\"series\":\"b\",\"value\":2}",
+            "{\"series\":\"a\"}",
+            "{\"series\":\"a\",\"time\":99999999999,\"value\":1}",
+            "",
+        ];
+        running.put(lines.map(String::from)).await;
+        let letters = |seen: &Recorder| {
+            seen.sum(ROUTE, |commit| commit.dead_letters.len() as u64)
+                + seen.sum(SCORE, |commit| commit.dead_letters.len() as u64)
+        };
+        running.recorder.until(|seen| seen.scored() == 3 && letters(seen) == 4).await;
+        let report = running.stop_and_audit(&house).await;
+        assert!(report.is_clean(), "{report}");
+        let running = house.open().await.unwrap();
+        let restored = running.recorder.restored.lock();
+        let kept: usize = restored.values().map(|restored| restored.dead_letters.len()).sum();
+        assert_eq!(kept, 4);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_shard_ticks_and_silence_is_an_alert() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(1_700_000_000_000);
+    let house = House { clock: Arc::new(clock.clone()), ..House::new(dir.path()) };
+    let running = house.open().await.unwrap();
+    for step in 0..100 {
+        running.put([format!(r#"{{"series":"pump","value":{}}}"#, step % 5)]).await;
+        running.recorder.until(|seen| seen.scored() == step + 1).await;
+        clock.advance(Duration::from_secs(10));
+    }
+    let mut waited = 0;
+    while running.recorder.events().is_empty() {
+        waited += 1;
+        assert!(waited < 2_000, "the silence is noticed in the end");
+        clock.advance(Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(running.recorder.events()[0].alert.kind, AlertKind::Silence);
+    let ticks = running.recorder.sum(SCORE, |commit| {
+        commit.control.iter().filter(|entry| matches!(entry.control, Control::Tick { .. })).count() as u64
+    });
+    assert!((1..10).contains(&ticks), "a tick only where a timer is due, not {ticks}");
+    let driver = tokio::spawn({
+        let clock = clock.clone();
+        async move {
+            loop {
+                clock.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    });
+    let report = running.stop_and_audit(&house).await;
+    driver.abort();
+    assert!(report.is_clean() && report.events > 0, "{report}");
+}
+
+#[tokio::test]
+async fn who_takes_a_shard_over_fences_the_worker_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::new(dir.path());
+    let running = house.open().await.unwrap();
+    running.put(wobble("cpu", 0, 50)).await;
+    running.recorder.until(|seen| seen.scored() == 50).await;
+    let shard = running.recorder.commits.lock().keys().find(|s| &*s.application == SCORE).unwrap().clone();
+    let store = running.stores.shard(&shard).unwrap();
+    let (_, last) = store.commits.last().unwrap().unwrap();
+    let (durable, _) = store.commits.take_over(last.lease + 1, 0, Commit::default()).await.unwrap();
+    // The worker is refused, starts again under a higher counter, and scores what it had lost.
+    running.put(wobble("cpu", 50, 50)).await;
+    running.recorder.until(|seen| seen.scored() == 100).await;
+    let behind = store.commits.read(durable.index() + 1, 100).unwrap();
+    assert!(behind.iter().all(|(_, commit)| commit.lease > last.lease + 1), "{behind:?}");
 }
