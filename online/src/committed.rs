@@ -54,4 +54,8 @@ pub trait CommitSink: Send + Sync + 'static {
 
     /// A commit is durable.
     fn committed(&self, committed: Committed<'_>);
+
+    /// The shard's engine has forgotten these series, which have been silent for long. A sink that keeps
+    /// nothing by series has nothing to do.
+    fn forgotten(&self, _shard: &ShardRef, _series: &[Box<str>]) {}
 }

@@ -246,4 +246,13 @@ impl CommitSink for Views {
         }
         series.observe(output);
     }
+    fn forgotten(&self, shard: &ShardRef, series: &[Box<str>]) {
+        let table = {
+            let shards = self.shards.read();
+            shards.numbers.get(shard).map(|number| shards.series[*number].clone())
+        };
+        if let Some(table) = table {
+            table.forget(series);
+        }
+    }
 }

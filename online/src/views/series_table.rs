@@ -132,11 +132,13 @@ impl SeriesTable {
         }
     }
 
-    /// Takes out a series that the engine has forgotten.
-    pub fn forget(&self, series: &str) {
+    /// Takes out series that the engine has forgotten.
+    pub fn forget(&self, series: &[Box<str>]) {
         let mut table = self.series.lock();
-        table.entries.remove(series);
-        table.keys.remove(series);
+        for series in series {
+            table.entries.remove(&**series);
+            table.keys.remove(&**series);
+        }
     }
 
     /// One series.
@@ -211,7 +213,7 @@ pub(crate) mod tests {
         assert!(table.page(Some(&found[0].key()), "", 1).is_empty());
         let of_earlier_stream = SeriesKey { stream: "a".into(), ..after };
         assert_eq!(&*table.page(Some(&of_earlier_stream), "", 1)[0].series, "Host-0002");
-        table.forget("Host-2499");
+        table.forget(&["Host-2499".into()]);
         assert!(table.page(None, "host-2499", 10).is_empty());
         assert_eq!((table.count(), table.get("Host-2499")), (2_499, None));
     }

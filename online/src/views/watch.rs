@@ -370,7 +370,7 @@ pub(crate) mod tests {
     use kizashi_storage::commit::Commit;
     use parking_lot::Mutex;
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::{collections::HashMap, time::Duration};
 
     /// Commit logs in memory. Reads give at most two commits at once.
     #[derive(Default)]
@@ -479,10 +479,15 @@ pub(crate) mod tests {
         Filter::default()
     }
 
+    /// The next event, which is there: the timeout only keeps a lost one from hanging the test.
+    async fn next(watch: &mut Watch) -> WatchedEvent {
+        tokio::time::timeout(Duration::from_secs(10), watch.next()).await.expect("an event is lost").unwrap()
+    }
+
     async fn next_ids(watch: &mut Watch, count: usize) -> Vec<AlertId> {
         let mut ids = Vec::new();
         for _ in 0..count {
-            ids.push(watch.next().await.unwrap().alert.id);
+            ids.push(next(watch).await.alert.id);
         }
         ids
     }
@@ -576,7 +581,7 @@ pub(crate) mod tests {
         /// A ring of two commits makes the watcher fall behind often.
         #[test]
         fn nothing_is_lost_and_nothing_comes_twice(acts in acts()) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
             runtime.unwrap().block_on(async move {
                 let mut node = Node::new(3, 2);
                 let mut watch = node.views.watch(all(), None).unwrap();
@@ -601,7 +606,7 @@ pub(crate) mod tests {
                         }
                         Act::Take(count) => {
                             for _ in 0..count.min(due - taken) {
-                                let event = watch.next().await.unwrap();
+                                let event = next(&mut watch).await;
                                 token = event.resume_token;
                                 seen.push(event.alert.id);
                                 taken += 1;
