@@ -40,7 +40,8 @@ struct Evidence {
     present: f64,
     novelty: f64,
     magnitude_squared: f64,
-    joint_squared: f64,
+    /// Magnitude of the block that is farthest out.
+    joint: f64,
 }
 
 impl DefaultDetector {
@@ -84,7 +85,7 @@ impl DefaultDetector {
         }
         let errors = &errors[..fields.len()];
         let distance = joint.distance(errors, parameters);
-        evidence.joint_squared += distance.magnitude * distance.magnitude;
+        evidence.joint = evidence.joint.max(distance.magnitude);
         for (score, share) in scores.iter_mut().zip(distance.by_field) {
             score.contribution += share.max(0.0);
         }
@@ -138,9 +139,8 @@ impl Detector for DefaultDetector {
         let count = f64::from(state.count);
 
         let novelty = evidence.novelty / evidence.present;
-        let joint = (evidence.joint_squared / state.joints.len() as f64).sqrt();
         let magnitude =
-            (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * joint;
+            (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * evidence.joint;
         let trust = believed(count - 1.0, parameters.caution_tail);
         let (surprise, learnt) = state.tail.judge(novelty + magnitude, trust);
         out.surprise = surprise;
