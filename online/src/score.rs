@@ -231,6 +231,14 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
 
     async fn after_flush(&mut self, done: flush::Done) -> Result<(), WorkError> {
         self.metrics.piece_bytes.add(done.bytes);
+        // A series that came back since has another piece.
+        let keys = done.forgotten.iter().filter_map(|piece| piece.split(|byte| *byte == 0xff).next());
+        let series = keys.filter_map(|key| std::str::from_utf8(key).ok());
+        let gone: Vec<Box<str>> =
+            series.filter(|series| self.engine.summary(series).is_none()).map(Box::from).collect();
+        if !gone.is_empty() {
+            self.shared.sink.forgotten(self.shard, &gone);
+        }
         if let Some(mark) = done.mark {
             let before_ms = self.shared.clock.now_ms().saturating_sub(self.shared.pace.commits_kept_ms);
             self.store.commits.trim(mark.commits_from, before_ms)?;

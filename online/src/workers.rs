@@ -193,4 +193,8 @@ impl CommitSink for Begun {
     fn committed(&self, committed: Committed<'_>) {
         self.sink.committed(committed);
     }
+
+    fn forgotten(&self, shard: &ShardRef, series: &[Box<str>]) {
+        self.sink.forgotten(shard, series);
+    }
 }

@@ -46,6 +46,8 @@ pub struct Slice {
 pub struct Done {
     pub bytes: u64,
     pub mark: Option<Mark>,
+    /// Keys of the pieces of series that were forgotten.
+    pub forgotten: Vec<Box<[u8]>>,
 }
 
 /// Writes history and pieces in the order of commits, one write at a time, and paces the rounds.
@@ -265,5 +267,5 @@ async fn write(
     if mark.is_some() {
         history.keep_bounds(now_ms).await?;
     }
-    Ok(Done { bytes, mark })
+    Ok(Done { bytes, mark, forgotten })
 }

@@ -256,3 +256,40 @@ impl CommitSink for Views {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use series_table::tests::summary;
+    use watch::tests::{Node, shard};
+
+    #[test]
+    fn a_shard_that_is_restored_anew_shows_what_it_has_now() {
+        let mut node = Node::new(2, 8);
+        node.commit(0, 2, true);
+        let other = node.commit(1, 1, true);
+        let restored = |keys: &[&str]| Restored {
+            alerts: Vec::new(),
+            dead_letters: Vec::new(),
+            series: keys.iter().map(|key| summary(key)).collect(),
+            next_commit: 1,
+        };
+        node.views.restored(&shard(0), restored(&["a", "b", "c"]));
+        let page = node.views.alerts(&Filter::default(), AlertOrder::OpenedDesc, None, 10);
+        let ids: Vec<AlertId> = page.alerts.iter().map(|alert| alert.id).collect();
+        assert_eq!(ids, other, "those of the other shard stay");
+        assert_eq!(node.views.series_count(), 3);
+        node.views.forgotten(&shard(1), &["a".into()]);
+        node.views.forgotten(&shard(0), &["b".into()]);
+        let (series, more) = node.views.list_series(None, "", 10);
+        let keys: Vec<&str> = series.iter().map(|entry| &*entry.series).collect();
+        assert_eq!((keys, more), (vec!["a", "c"], false));
+        node.views.restored(&shard(0), restored(&["c"]));
+        assert_eq!(node.views.series_count(), 1);
+
+        let routed = ShardRef { application: "route".into(), ..shard(0) };
+        node.views.restored(&routed, restored(&[]));
+        let token = node.views.watch(Filter::default(), None).unwrap().resume_token();
+        assert!(token.len() < 2 * 28 + 18, "the token names the shards that are scored alone: {token}");
+    }
+}
