@@ -1,0 +1,193 @@
+//! `kizashi serve`: all roles in one process.
+
+mod status;
+
+use crate::{
+    arguments::Serve,
+    config::{self, Config},
+    failpoint,
+    report::{self, Failure},
+};
+use bytes::Bytes;
+use kizashi_log::{FileSystem, LogOptions};
+use kizashi_models::{
+    decode::Decoder,
+    detector::{DefaultDetector, Detector},
+};
+use kizashi_online::{
+    kept::KeepLimits,
+    metrics::Registry,
+    serve::{Bound, Parts, PortLimits, server},
+    stores::{StoreLimits, Stores},
+    views::{ViewLimits, Views},
+    work::{Pace, Shared, WatchedStream},
+    workers::Workers,
+};
+use kizashi_storage::history::HistoryOptions;
+use kizashi_stream::{
+    api::{Stream, StreamError},
+    clock::{Clock, SystemClock},
+    embedded::{DataDirectory, EmbeddedStreams, Options},
+    kinesis,
+};
+use std::sync::Arc;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Of the log on standard error.
+const LOG_VARIABLE: &str = "KIZASHI_LOG";
+
+pub fn run(arguments: &Serve) -> Result<(), Failure> {
+    let mut config = config::load(arguments.config.as_deref(), std::env::vars())?;
+    if let Some(data) = &arguments.data {
+        config.data.clone_from(data);
+    }
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    config.kinesis = arguments.kinesis.unwrap_or(config.kinesis);
+    config.check().map_err(|(key, wrong)| Failure::usage(format_args!("{key} {wrong}")))?;
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).with_env_var(LOG_VARIABLE);
+    let filter = filter.from_env().map_err(|error| Failure::usage(format_args!("{LOG_VARIABLE}: {error}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::run(format_args!("can't start: {error}")))?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> Result<(), Failure> {
+    // Asked for first, so that a signal during the start is not lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::run)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::run)?;
+    let grpc = Bound::bind(config.listen).map_err(Failure::run)?;
+    let kinesis = Bound::bind(config.kinesis).map_err(Failure::run)?;
+    let fs = failpoint::file_system()?;
+    let _directory = DataDirectory::open(&fs, &config.data).map_err(Failure::run)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let started_ms = clock.now_ms();
+    let streams = open_streams(&fs, config, &clock).await?;
+
+    let registry = Arc::new(Registry::default());
+    let stores = Arc::new(Stores::new(fs, &config.data, store_limits(config)));
+    let limits = ViewLimits {
+        alerts_max: config.keep.alerts_max,
+        dead_letters_max: config.keep.dead_letters_max,
+        ..ViewLimits::default()
+    };
+    let views = Arc::new(Views::new(limits, stores.clone()));
+    let shared = Shared {
+        streams: streams.clone(),
+        stores: stores.clone(),
+        sink: views.clone(),
+        clock,
+        registry: registry.clone(),
+        keep: KeepLimits {
+            alerts_max: per_shard(config, config.keep.alerts_max as u64) as usize,
+            dead_letters_max: per_shard(config, config.keep.dead_letters_max as u64) as usize,
+        },
+        pace: Pace::default(),
+    };
+    let detector = DefaultDetector::default();
+    let snapshot = detector.snapshot_id();
+    let workers = Workers::start(shared.clone(), watched(config)?, detector, config.detect.clone())
+        .await
+        .map_err(Failure::run)?;
+
+    let meter = status::Meter::start(&registry, stores.clone(), &streams, snapshot, config).await;
+    let parts = Parts {
+        stream: streams.clone(),
+        views,
+        stores,
+        dead_letters: workers.dead_letters(),
+        workers: Arc::new(move || meter.status()),
+        metrics: Arc::new(move || registry.render()),
+        assets: Arc::new(|path, accept_encoding| {
+            Some(kizashi_dashboard::respond(path, accept_encoding).map(Bytes::from_static))
+        }),
+        started_ms,
+        limits: PortLimits::default(),
+    };
+    let (stop, stopped) = watch::channel(false);
+    let ready = format!("ready listen={} kinesis={}", grpc.address(), kinesis.address());
+    let (grpc, kinesis) = (grpc.listen().map_err(Failure::run)?, kinesis.listen().map_err(Failure::run)?);
+    let serving = tokio::spawn(server(parts).serve(grpc, until(stopped.clone())));
+    let answering = tokio::spawn(kinesis::serve(kinesis, streams, kinesis::Options::default(), until(stopped)));
+    report::line(ready)?;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    // First no more comes in, then all that came is scored and committed.
+    stop.send_replace(true);
+    let ended = async {
+        serving.await.map_err(Failure::run)?;
+        answering.await.map_err(Failure::run)?.map_err(Failure::run)
+    };
+    let ended = ended.await;
+    workers.stop().await;
+    ended
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn open_streams(
+    fs: &Arc<dyn FileSystem>,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<EmbeddedStreams>, Failure> {
+    let options = Options {
+        clock: clock.clone(),
+        log: LogOptions { segment_bytes: config.log.segment_bytes, ..LogOptions::default() },
+        large_records: config.log.large_records,
+        ..Options::default()
+    };
+    let streams = EmbeddedStreams::open(fs.clone(), &config.data, options).map_err(Failure::run)?;
+    for (name, wanted) in &config.streams {
+        match streams.create_stream(name, wanted.shards).await {
+            Ok(()) | Err(StreamError::ResourceInUse(_)) => {}
+            Err(error) => return Err(Failure::run(format_args!("can't create stream {name}: {error}"))),
+        }
+        let is = streams.describe_stream(name).await.map_err(Failure::run)?;
+        if is.retention_hours != wanted.retention_hours {
+            streams.set_retention_hours(name, wanted.retention_hours).await.map_err(Failure::run)?;
+        }
+        if is.shards.len() != wanted.shards as usize {
+            tracing::warn!(stream = name, shards = is.shards.len(), "the stream exists with another number of shards");
+        }
+    }
+    streams.trim_in_background();
+    Ok(Arc::new(streams))
+}
+
+/// The streams of the configuration as the workers take them.
+pub fn watched(config: &Config) -> Result<Vec<WatchedStream>, Failure> {
+    let watched = |(name, stream): (&String, &config::StreamConfig)| {
+        let decoder = Decoder::new(&stream.mapping).map_err(Failure::usage)?;
+        Ok(WatchedStream { name: name.as_str().into(), rekey: stream.rekey, decoder: Arc::new(decoder) })
+    };
+    config.streams.iter().map(watched).collect()
+}
+
+/// Bounds of what the shards keep on the disk.
+pub fn store_limits(config: &Config) -> StoreLimits {
+    let bytes_max = per_shard(config, config.keep.history_bytes_max).max(1 << 20);
+    let small = config.log.segment_bytes < LogOptions::default().segment_bytes;
+    StoreLimits {
+        history: HistoryOptions { bytes_max, ..HistoryOptions::default() },
+        segment_bytes: small.then_some(config.log.segment_bytes),
+    }
+}
+
+/// A shard's part of a bound for the node.
+fn per_shard(config: &Config, bound: u64) -> u64 {
+    let shards: u64 = config.streams.values().map(|stream| u64::from(stream.shards)).sum();
+    (bound / shards.max(1)).max(1)
+}
