@@ -4,6 +4,7 @@ mod arguments;
 mod client;
 mod command;
 mod config;
+mod failpoint;
 mod report;
 
 use clap::Parser;

@@ -5,6 +5,7 @@ mod agent;
 mod alerts;
 mod dead_letters;
 mod put;
+mod serve;
 
 use crate::{
     arguments::{Arguments, Command, ConfigCommand},
@@ -17,11 +18,12 @@ use std::future::Future;
 /// Runs what was typed.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Put(arguments) => client(put::run(arguments)),
         Command::Agent(arguments) => client(agent::run(arguments)),
         Command::Alerts(arguments) => client(alerts::run(arguments)),
         Command::DeadLetters(arguments) => client(dead_letters::run(arguments)),
-        Command::Serve(_) | Command::Replay(_) | Command::Backtest(_) | Command::Audit(_) => unreachable!(),
+        Command::Replay(_) | Command::Backtest(_) | Command::Audit(_) => unreachable!(),
         Command::Config(ConfigCommand::Check { file }) => {
             let config = config::load(file.as_deref(), std::env::vars())?;
             report::line(format_args!("the configuration is good: {config:#?}"))

@@ -100,8 +100,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let parts = Parts {
         stream: streams.clone(),
         views,
-        stores,
-        dead_letters: workers.dead_letters(),
+        history: stores,
+        dead_letters: Arc::new(NoReplay),
         workers: Arc::new(move || meter.status()),
         metrics: Arc::new(move || registry.render()),
         assets: Arc::new(|path, accept_encoding| {
@@ -190,4 +190,15 @@ pub fn store_limits(config: &Config) -> StoreLimits {
 fn per_shard(config: &Config, bound: u64) -> u64 {
     let shards: u64 = config.streams.values().map(|stream| u64::from(stream.shards)).sum();
     (bound / shards.max(1)).max(1)
+}
+
+struct NoReplay;
+impl kizashi_online::serve::DeadLetterReplay for NoReplay {
+    fn replay<'a>(
+        &'a self,
+        _: &'a kizashi_online::committed::ShardRef,
+        _: Vec<kizashi_models::position::Source>,
+    ) -> kizashi_stream::api::BoxFuture<'a, Result<kizashi_online::serve::ReplayOutcome, String>> {
+        Box::pin(async { Err("not yet".into()) })
+    }
 }

@@ -109,7 +109,7 @@ impl Default for Log {
 
 impl Config {
     /// Checks what types alone don't say. An error is the key and what is wrong with it.
-    fn check(&self) -> Result<(), (String, String)> {
+    pub fn check(&self) -> Result<(), (String, String)> {
         let within = |key: String, value: u64, low: u64, high: u64| {
             if (low..=high).contains(&value) {
                 Ok(())
