@@ -22,7 +22,9 @@ pub fn file_system() -> Result<Arc<dyn FileSystem>, Failure> {
         return Ok(Arc::new(StdFileSystem));
     };
     let point = Point::parse(&text).ok_or_else(|| {
-        Failure::usage(format_args!("{VARIABLE}={text:?} is not a moment: KIND:PART_OF_PATH:COUNT is, KIND write, sync or full"))
+        Failure::usage(format_args!(
+            "{VARIABLE}={text:?} is not a moment: KIND:PART_OF_PATH:COUNT is, KIND write, sync or full"
+        ))
     })?;
     let seen = AtomicU64::new(0);
     Ok(Arc::new(HookedFileSystem::new(Arc::new(StdFileSystem), move |operation| {
@@ -73,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_moment_is_a_kind_a_part_of_a_path_and_a_count() {
-        let point = Point { end: End::Death, kind: OperationKind::Sync, part: "score/commits".into(), count: 12 };
+        let point =
+            Point { end: End::Death, kind: OperationKind::Sync, part: "score/commits".into(), count: 12 };
         assert_eq!(Point::parse("sync:score/commits:12"), Some(point));
         for bad in ["", "sync", "sync:commits", "sync:commits:0", "rename:x:1", "write:x:-1"] {
             assert_eq!(Point::parse(bad), None, "{bad}");

@@ -46,16 +46,13 @@ impl<'a> Pump<'a> {
     pub async fn start(server: &'a Server, stream: &str, verbose: bool) -> Result<Self, Failure> {
         let channel = client::connect(server).await?;
         let (requests, received) = mpsc::channel(IN_FLIGHT_MAX);
-        // The service answers the call with the first request; an empty one opens it and checks the stream.
-        let hello = PutRecordsRequest { stream: stream.to_owned(), records: Vec::new() };
-        let _ = requests.send(hello).await;
         let mut records = RecordsClient::new(channel).max_decoding_message_size(64 << 20);
         let answers = records
             .put_stream(ReceiverStream::new(received))
             .await
             .map_err(|status| client::refused(server, &status))?
             .into_inner();
-        let mut pump = Self {
+        Ok(Self {
             server,
             stream: stream.to_owned(),
             verbose,
@@ -63,11 +60,9 @@ impl<'a> Pump<'a> {
             answers,
             batch: Vec::new(),
             batch_bytes: 0,
-            in_flight: 1,
+            in_flight: 0,
             summary: Summary::default(),
-        };
-        pump.answer().await?;
-        Ok(pump)
+        })
     }
 
     /// Adds a record; sends the batch where it is full.

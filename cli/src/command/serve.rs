@@ -30,7 +30,7 @@ use kizashi_stream::{
     embedded::{DataDirectory, EmbeddedStreams, Options},
     kinesis,
 };
-use std::sync::Arc;
+use std::{io::IsTerminal, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -48,9 +48,15 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     config.listen = arguments.listen.unwrap_or(config.listen);
     config.kinesis = arguments.kinesis.unwrap_or(config.kinesis);
     config.check().map_err(|(key, wrong)| Failure::usage(format_args!("{key} {wrong}")))?;
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).with_env_var(LOG_VARIABLE);
-    let filter = filter.from_env().map_err(|error| Failure::usage(format_args!("{LOG_VARIABLE}: {error}")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter =
+        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).with_env_var(LOG_VARIABLE);
+    let filter =
+        filter.from_env().map_err(|error| Failure::usage(format_args!("{LOG_VARIABLE}: {error}")))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -114,7 +120,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let ready = format!("ready listen={} kinesis={}", grpc.address(), kinesis.address());
     let (grpc, kinesis) = (grpc.listen().map_err(Failure::run)?, kinesis.listen().map_err(Failure::run)?);
     let serving = tokio::spawn(server(parts).serve(grpc, until(stopped.clone())));
-    let answering = tokio::spawn(kinesis::serve(kinesis, streams, kinesis::Options::default(), until(stopped)));
+    let answering =
+        tokio::spawn(kinesis::serve(kinesis, streams, kinesis::Options::default(), until(stopped)));
     report::line(ready)?;
 
     tokio::select! {
@@ -160,7 +167,11 @@ async fn open_streams(
             streams.set_retention_hours(name, wanted.retention_hours).await.map_err(Failure::run)?;
         }
         if is.shards.len() != wanted.shards as usize {
-            tracing::warn!(stream = name, shards = is.shards.len(), "the stream exists with another number of shards");
+            tracing::warn!(
+                stream = name,
+                shards = is.shards.len(),
+                "the stream exists with another number of shards"
+            );
         }
     }
     streams.trim_in_background();

@@ -9,11 +9,7 @@ use kizashi_online::{
     work::{ROUTE, SCORE},
 };
 use kizashi_proto::v1::ShardStatus;
-use kizashi_stream::{
-    api::Stream,
-    embedded::EmbeddedStreams,
-    sequence::SequenceNumber,
-};
+use kizashi_stream::{api::Stream, embedded::EmbeddedStreams, sequence::SequenceNumber};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -45,7 +41,8 @@ impl Meter {
         for (name, stream) in &config.streams {
             let applications: &[&str] = if stream.rekey { &[ROUTE, SCORE] } else { &[SCORE] };
             // The internal stream has as many shards, with the same ids.
-            let described = streams.describe_stream(name).await.map(|stream| stream.shards).unwrap_or_default();
+            let described =
+                streams.describe_stream(name).await.map(|stream| stream.shards).unwrap_or_default();
             for application in applications {
                 for shard in &described {
                     let metrics = ShardMetrics::new(registry, application, name, &shard.id);
@@ -91,7 +88,8 @@ impl Meter {
         let records_per_second = since.map_or(0.0, |(at, before)| {
             (scored - before) as f64 / now.saturating_duration_since(at).as_secs_f64().max(0.1)
         });
-        let shards: Vec<_> = self.shards.iter().map(|(shard, metrics)| self.shard_status(shard, metrics)).collect();
+        let shards: Vec<_> =
+            self.shards.iter().map(|(shard, metrics)| self.shard_status(shard, metrics)).collect();
         let lag_seconds = shards.iter().map(|shard| shard.lag_seconds).fold(0.0, f64::max);
         WorkerStatus { snapshot: self.snapshot.clone(), records_per_second, lag_seconds, shards }
     }
@@ -103,7 +101,9 @@ impl Meter {
             application: shard.application.to_string(),
             stream: shard.stream.to_string(),
             shard: shard.shard.to_string(),
-            sequence_number: last.map(|(_, commit)| SequenceNumber(commit.position.sequence).to_string()).unwrap_or_default(),
+            sequence_number: last
+                .map(|(_, commit)| SequenceNumber(commit.position.sequence).to_string())
+                .unwrap_or_default(),
             lag_seconds: metrics.lag_ms.get() as f64 / 1000.0,
             records: metrics.records.get(),
         }
