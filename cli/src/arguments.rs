@@ -116,13 +116,9 @@ pub struct Replay {
     /// Column of the series' key [default: one series, named after the file]
     #[arg(long, value_name = "COLUMN")]
     pub series: Option<String>,
-    /// Times as fast as the rows' own times; `max` does not wait. Rows are put with the times of the
-    /// file, moved so that the first is now, unless --original-times is given
+    /// So many times the rhythm of the rows' times, such as 1 or 60; `max` does not wait
     #[arg(long, value_name = "FACTOR", default_value = "max")]
     pub speed: Speed,
-    /// Put the file's own times, not moved to the present
-    #[arg(long)]
-    pub original_times: bool,
     /// The stream
     #[arg(long, default_value = "events")]
     pub stream: String,
@@ -256,6 +252,9 @@ pub struct Backtest {
     /// Run the Numenta Anomaly Benchmark in this folder, which holds data/ and labels/
     #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "labels"])]
     pub nab: Option<PathBuf>,
+    /// Configuration file, whose `detect` counts [default: kizashi.toml here, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `kizashi audit`.

@@ -202,7 +202,7 @@ async fn a_full_disk_refuses_puts_and_shows_what_is_there() {
         }
         taken += 1;
     };
-    assert!(taken > 0 && refused.error_message.contains("full"), "{refused:?}");
+    assert!(taken > 0 && refused.error_message.contains("no space left"), "{refused:?}");
     let mut series = SeriesClient::new(service.channel().await);
     loop {
         let list = series.list_series(ListSeriesRequest::default()).await.unwrap().into_inner();

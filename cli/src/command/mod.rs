@@ -3,8 +3,11 @@
 mod acknowledged;
 mod agent;
 mod alerts;
+mod audit;
+mod backtest;
 mod dead_letters;
 mod put;
+mod replay;
 mod serve;
 
 use crate::{
@@ -23,7 +26,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Agent(arguments) => client(agent::run(arguments)),
         Command::Alerts(arguments) => client(alerts::run(arguments)),
         Command::DeadLetters(arguments) => client(dead_letters::run(arguments)),
-        Command::Replay(_) | Command::Backtest(_) | Command::Audit(_) => unreachable!(),
+        Command::Replay(arguments) => client(replay::run(arguments)),
+        Command::Backtest(arguments) => backtest::run(arguments),
+        Command::Audit(arguments) => client(audit::run(arguments)),
         Command::Config(ConfigCommand::Check { file }) => {
             let config = config::load(file.as_deref(), std::env::vars())?;
             report::line(format_args!("the configuration is good: {config:#?}"))
@@ -35,7 +40,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Runs a client command, which needs one thread.
+/// Runs a command that needs one thread.
 fn client(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

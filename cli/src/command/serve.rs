@@ -116,12 +116,14 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         started_ms,
         limits: PortLimits::default(),
     };
+    let record_bytes_max = if config.log.large_records { 10 << 20 } else { 1 << 20 };
+    let answers =
+        kinesis::Options { clock: shared.clock.clone(), record_bytes_max, ..kinesis::Options::default() };
     let (stop, stopped) = watch::channel(false);
     let ready = format!("ready listen={} kinesis={}", grpc.address(), kinesis.address());
     let (grpc, kinesis) = (grpc.listen().map_err(Failure::run)?, kinesis.listen().map_err(Failure::run)?);
     let serving = tokio::spawn(server(parts).serve(grpc, until(stopped.clone())));
-    let answering =
-        tokio::spawn(kinesis::serve(kinesis, streams, kinesis::Options::default(), until(stopped)));
+    let answering = tokio::spawn(kinesis::serve(kinesis, streams, answers, until(stopped)));
     report::line(ready)?;
 
     tokio::select! {
@@ -150,12 +152,7 @@ async fn open_streams(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<EmbeddedStreams>, Failure> {
-    let options = Options {
-        clock: clock.clone(),
-        log: LogOptions { segment_bytes: config.log.segment_bytes, ..LogOptions::default() },
-        large_records: config.log.large_records,
-        ..Options::default()
-    };
+    let options = stream_options(config, clock.clone());
     let streams = EmbeddedStreams::open(fs.clone(), &config.data, options).map_err(Failure::run)?;
     for (name, wanted) in &config.streams {
         match streams.create_stream(name, wanted.shards).await {
@@ -176,6 +173,16 @@ async fn open_streams(
     }
     streams.trim_in_background();
     Ok(Arc::new(streams))
+}
+
+/// How the streams are kept.
+pub fn stream_options(config: &Config, clock: Arc<dyn Clock>) -> Options {
+    Options {
+        clock,
+        log: LogOptions { segment_bytes: config.log.segment_bytes, ..LogOptions::default() },
+        large_records: config.log.large_records,
+        ..Options::default()
+    }
 }
 
 /// The streams of the configuration as the workers take them.
