@@ -9,6 +9,7 @@ use kizashi_tests::{
     Service,
     waveform::{Burst, Random},
 };
+use prost::Message;
 use tonic::Streaming;
 
 const BURST: Burst = Burst { before: 300, during: 5, after: 120 };
@@ -97,7 +98,8 @@ async fn the_past_is_shown_as_it_was_scored_before_and_after_a_restart() {
     let service = Service::start(&data);
     let mut series = SeriesClient::new(service.channel().await);
     let after = series.query_series(request).await.unwrap().into_inner();
-    assert_eq!(before, after);
+    // By bytes: what was expected of the first point is not a number, which equals nothing.
+    assert!(before.encode_to_vec() == after.encode_to_vec(), "{before:?}\n{after:?}");
 }
 
 async fn of_type(events: &mut Streaming<AlertEvent>, wanted: Type) -> AlertEvent {
