@@ -1,4 +1,4 @@
-import { expect, names, openAlerts, test } from "./fixtures.ts";
+import { expect, misbehave, names, openAlerts, test } from "./fixtures.ts";
 import { burst, stepMs, usual } from "./waveform.ts";
 
 test("an alert appears without a reload, then its end", async ({ page, service }) => {
@@ -7,10 +7,9 @@ test("an alert appears without a reload, then its end", async ({ page, service }
   await expect(page.getByText("kizashi put")).toBeVisible();
   await page.evaluate(() => Object.assign(window, { loadedOnce: true }));
 
-  const now = Date.now() - 60 * stepMs;
-  await service.put("pump-7", usual("pump-7", 300, now));
+  await service.put("pump-7", usual("pump-7", 300, Date.now()));
   await expect(page.getByText("All quiet.")).toBeVisible();
-  await service.put("pump-7", burst("pump-7", 4, now));
+  const stop = misbehave(service, "pump-7");
   const row = page.getByRole("article").filter({ hasText: "pump-7" });
   await expect(row).toBeVisible();
   await expect(row.getByText("Open", { exact: true })).toBeVisible();
@@ -21,7 +20,8 @@ test("an alert appears without a reload, then its end", async ({ page, service }
   await expect(page.getByTestId("announcer")).toContainText("pump-7");
   await expect(page).toHaveTitle(/^\(1\) Alerts/);
 
-  await service.put("pump-7", usual("pump-7", 56, Date.now()));
+  await stop();
+  await service.put("pump-7", usual("pump-7", 30, Date.now(), 3, 1));
   await expect(row.getByText("Closed", { exact: true })).toBeVisible();
   expect(await page.evaluate(() => "loadedOnce" in window)).toBe(true);
 });
@@ -35,8 +35,8 @@ test("the evidence names the value, what was expected, and where it comes from",
   await expect(page.getByText(/^events \/ shardId-\d{12} \/ \d+ \/ 0$/)).toBeVisible();
 });
 
-test("filters are in the address, and hold for what comes in", async ({ page, seeded }) => {
-  await openAlerts(page, seeded);
+test("filters are in the address, and hold for what comes in", async ({ page, alerting }) => {
+  await openAlerts(page, alerting);
   await page.getByPlaceholder("Series that begins with …").fill("pumpkin");
   await expect(page.getByText("No alert matches.")).toBeVisible();
   await expect(page).toHaveURL(/series=pumpkin/);

@@ -1,4 +1,5 @@
 /** What the tests start from: a service, and a page that must not fail in silence nor call elsewhere. */
+import { setTimeout } from "node:timers/promises";
 import { test as base, expect, type Page } from "@playwright/test";
 import { Service } from "./service.ts";
 import { burst, stepMs, usual, vector } from "./waveform.ts";
@@ -10,10 +11,12 @@ export const names = { alerting: "pump-7", quiet: "pump/8 (spare)", vector: "dis
 interface Fixtures {
   /** A service of this test alone, without records. */
   service: Service;
+  /** A service of this test alone, with a quiet series and an alert that stays open. */
+  alerting: Service;
 }
 
 interface Shared {
-  /** A service with an open alert, a quiet series, a vector and two dead letters. Only to be looked at. */
+  /** A service with an alert, a quiet series, a vector and two dead letters. Only to be looked at. */
   seeded: Service;
 }
 
@@ -23,6 +26,13 @@ export const test = base.extend<Fixtures, Shared>({
     await service.start();
     await use(service);
     await service.dispose();
+  },
+  alerting: async ({ service }, use) => {
+    await service.put(names.quiet, usual(names.quiet, 300, Date.now(), 2));
+    await service.put(names.alerting, usual(names.alerting, 300, Date.now()));
+    const stop = misbehave(service, names.alerting);
+    await use(service);
+    await stop();
   },
   seeded: [
     async ({}, use) => {
@@ -57,7 +67,26 @@ export const test = base.extend<Fixtures, Shared>({
   },
 });
 
-/** Waits until the alert of the seeded service is on the page, and leaves the page with it. */
+/**
+ * Puts an unusual observation each second: an alert on a series that sends no more would soon be closed.
+ * Returns how to end it.
+ */
+export function misbehave(service: Service, series: string): () => Promise<void> {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const feeding = (async () => {
+    for (let value = 90; !signal.aborted; value += 1) {
+      await service.put(series, [{ series, time: Date.now(), value }]);
+      await setTimeout(1_000, undefined, { signal }).catch(() => undefined);
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await feeding;
+  };
+}
+
+/** Waits until the alert of the service is on the page, and leaves the page with it. */
 export async function openAlerts(page: Page, service: Service): Promise<void> {
   await page.goto(service.url);
   await expect(page.getByRole("link", { name: names.alerting })).toBeVisible();

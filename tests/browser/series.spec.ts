@@ -26,8 +26,8 @@ async function pixelsOf(page: Page, variable: string): Promise<number> {
     }, variable);
 }
 
-test("an alert leads to its series: curve, band, the alert shaded, the score", async ({ page, seeded }) => {
-  await openAlerts(page, seeded);
+test("an alert leads to its series: curve, band, the alert shaded, the score", async ({ page, alerting }) => {
+  await openAlerts(page, alerting);
   await page.getByRole("link", { name: names.alerting }).click();
   await expect(page.getByRole("heading", { level: 1, name: names.alerting })).toBeVisible();
   await expect(page.getByText("Open alert", { exact: true })).toBeVisible();
@@ -89,9 +89,9 @@ test("the fields of a vector can be chosen", async ({ page, seeded }) => {
 
 test("series are found by a part of their key, and marked while an alert is open", async ({
   page,
-  seeded,
+  alerting,
 }) => {
-  await page.goto(`${seeded.url}/series`);
+  await page.goto(`${alerting.url}/series`);
   await expect(page.getByRole("row").filter({ hasText: names.alerting }).getByText("Open")).toBeVisible();
   await expect(page.getByRole("row").filter({ hasText: names.quiet }).getByText("None")).toBeVisible();
   await page.getByPlaceholder("Series that contains …").fill("SPARE");

@@ -17,14 +17,15 @@ function normals(seed: number): () => number {
   return () => Array.from({ length: 12 }, uniform).reduce((sum, x) => sum + x, -6);
 }
 
+/** Usual time from one observation to the next. */
 export const stepMs = 10_000;
 
-/** Usual observations that end at `endMs`, one every ten seconds: level 50 with a spread of 1. */
-export function usual(series: string, count: number, endMs: number, seed = 1): object[] {
+/** Usual observations that end at `endMs`: level 50 with a spread of 1. */
+export function usual(series: string, count: number, endMs: number, seed = 1, everyMs = stepMs): object[] {
   const normal = normals(seed);
   return Array.from({ length: count }, (_, i) => ({
     series,
-    time: endMs - (count - 1 - i) * stepMs,
+    time: endMs - (count - 1 - i) * everyMs,
     value: 50 + normal(),
   }));
 }
