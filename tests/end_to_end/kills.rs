@@ -61,6 +61,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
             let (place, most) = COUNTED[round / 2 % COUNTED.len()];
             format!("{place}{}", 1 + random.below(most))
         });
+        unsent.extend(lines(round, &mut random));
         let variables: Vec<_> = moment.iter().map(|moment| ("KIZASHI_FAIL_AT", moment.as_str())).collect();
         // A counted death may come while the service is still recovering: that, too, must lose nothing.
         let Ok(mut service) = Service::try_start(&data, CONFIG, &variables) else {
@@ -68,7 +69,6 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
             continue;
         };
         let watcher = tokio::spawn(watch(service.url(), token.clone()));
-        unsent.extend(lines(round, &mut random));
         let count = Arc::new(AtomicU64::new(0));
         let total = unsent.len() as u64;
         let senders = send(service.url(), std::mem::take(&mut unsent), &mut random, &count);
@@ -120,7 +120,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
         run(&["audit", "--data", data.to_str().unwrap(), "--config", config(&data).to_str().unwrap()], b"");
     print!("{}", audit.stdout);
     assert!(audit.status.success(), "{audit:?}");
-    assert!(listed.len() >= kills * SERIES_A_ROUND * 9 / 10, "{} alerts of {kills} rounds", listed.len());
+    assert!(listed.len() >= kills * 100, "{} alerts of {kills} rounds", listed.len());
     assert!(
         with_open_alert * 2 >= kills,
         "half of the kills have an alert open, {with_open_alert} of {kills} had"

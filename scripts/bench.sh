@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Measures, each figure beside its peer's in one run. Arguments choose: `scripts/bench.sh detector latency`; all
+# without. Leave the machine alone while it runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/needs.sh
+needs cargo node npm python3
+
+cargo build --release -p kizashi -p kizashi-bench
+release="$(realpath "$(target_folder)")/release"
+export KIZASHI_BIN="$release/kizashi"
+
+measure() {
+    case "$1" in
+    log) "$release/log_speed" ;;
+    stream) "$release/stream_speed" ;;
+    detector) "$release/detector_speed" ;;
+    pipeline) "$release/pipeline_speed" ;;
+    latency) "$release/watch_latency" ;;
+    footprint) "$release/footprint" ;;
+    http) bench/http/run.sh ;;
+    quality) quality ;;
+    *) echo "no benchmark is named $1: log, stream, detector, pipeline, latency, footprint, http and quality are" >&2; exit 2 ;;
+    esac
+}
+
+quality() {
+    if [[ -z ${KIZASHI_BENCH_DATA:-} ]]; then
+        echo "skipped: KIZASHI_BENCH_DATA is not set"
+        return
+    fi
+    "$KIZASHI_BIN" backtest --nab "$KIZASHI_BENCH_DATA/nab"
+    for set in skab smap; do
+        "$KIZASHI_BIN" backtest "$KIZASHI_BENCH_DATA/events/$set"/*.csv \
+            --labels "$KIZASHI_BENCH_DATA/events/$set/labels.json" | tail -n 2
+    done
+}
+
+(($#)) || set -- log stream detector pipeline latency footprint http quality
+for name in "$@"; do
+    printf '\n== %s\n' "$name"
+    measure "$name"
+done
