@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { FieldPointsSchema } from "../../gen/kizashi/v1/series_pb";
-import { curveOf, isOutside, summary } from "./points";
+import { curveOf, isOutside, shownRange, summary } from "./points";
 
 function curve(times: number[], values = times) {
   return curveOf(
@@ -47,4 +47,12 @@ test("without a band nothing is outside of it", () => {
     false,
     true,
   ]);
+});
+
+test("a chart shows all values, and the band no further than their spread", () => {
+  expect(shownRange(curve([0, 1], [4, 6]))).toEqual([2, 8]);
+  expect(shownRange(curve([0, 1], [1, 9]))).toEqual([0, 10]);
+  expect(shownRange(curve([0, 1], [-5, 25]))).toEqual([-5, 25]);
+  expect(shownRange(curve([0, 1], [5, 5]))).toEqual([0, 10]);
+  expect(shownRange(curve([]))).toEqual([0, 1]);
 });

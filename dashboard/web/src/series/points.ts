@@ -72,10 +72,7 @@ export function summary(curve: Curve, format: (x: number) => string): string {
   const values = curve.value.filter((x) => x !== null);
   const newest = values.at(-1);
   if (newest === undefined) return "no values in this range";
-  const [low, high] = values.reduce(
-    ([min, max], x) => [Math.min(min, x), Math.max(max, x)],
-    [Infinity, -Infinity],
-  );
+  const [low, high] = extent(values);
   const outside = curve.value.filter((x, i) => isOutside(x, curve.lower[i], curve.upper[i])).length;
   return `values from ${format(low)} to ${format(high)}, the newest ${format(newest)}, ${outside} of ${values.length} outside the usual band`;
 }
@@ -86,4 +83,25 @@ export function isOutside(
   upper: number | null | undefined,
 ): boolean {
   return x != null && ((lower != null && x < lower) || (upper != null && x > upper));
+}
+
+/**
+ * The range of values that a chart shows: all that was observed, and of the band as much as lies within once
+ * the spread of the observed ones. A band that is wide for a while would flatten the curve else.
+ */
+export function shownRange(curve: Curve): [number, number] {
+  const [low, high] = extent(curve.value);
+  const [lower] = extent(curve.lower);
+  const [, upper] = extent(curve.upper);
+  if (low > high) return [0, 1];
+  const spread = high - low;
+  if (spread === 0) return [Math.min(low, lower), Math.max(high, upper)];
+  return [Math.min(low, Math.max(lower, low - spread)), Math.max(high, Math.min(upper, high + spread))];
+}
+
+function extent(column: readonly (number | null)[]): [number, number] {
+  return column.reduce<[number, number]>(
+    ([min, max], x) => (x === null ? [min, max] : [Math.min(min, x), Math.max(max, x)]),
+    [Infinity, -Infinity],
+  );
 }
