@@ -1,6 +1,8 @@
 //! Runs the workers of all shards: each in a task of its own, started again after an error.
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::{

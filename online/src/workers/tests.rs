@@ -19,22 +19,23 @@ use kizashi_storage::{
     history::HistoryOptions,
 };
 use kizashi_stream::{
-    api::{Placed, PutRecord},
+    api::{Placed, PutRecord, StartingPosition},
     clock::{Clock, ManualClock, SystemClock},
     embedded::{EmbeddedStreams, Options},
+    sequence::SequenceNumber,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
 /// A commit that was handed on: its index, what it says, and how many points it covers.
-type Seen = (u64, Commit, usize);
+pub(super) type Seen = (u64, Commit, usize);
 
 /// Remembers what it is told.
 #[derive(Default)]
-struct Recorder {
-    commits: Mutex<BTreeMap<ShardRef, Vec<Seen>>>,
+pub(super) struct Recorder {
+    pub(super) commits: Mutex<BTreeMap<ShardRef, Vec<Seen>>>,
     restored: Mutex<BTreeMap<ShardRef, Restored>>,
     changed: Notify,
 }
@@ -77,24 +78,24 @@ impl Recorder {
     }
 }
 
-struct House {
-    fs: Arc<dyn FileSystem>,
-    dir: PathBuf,
-    clock: Arc<dyn Clock>,
-    rekey: bool,
-    pace: Pace,
-    segment_bytes: u64,
+pub(super) struct House {
+    pub(super) fs: Arc<dyn FileSystem>,
+    pub(super) dir: PathBuf,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rekey: bool,
+    pub(super) pace: Pace,
+    pub(super) segment_bytes: u64,
 }
 
-struct Running {
+pub(super) struct Running {
     streams: EmbeddedStreams,
     stores: Arc<Stores>,
-    recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder>,
     workers: Workers,
 }
 
 impl House {
-    fn new(dir: &Path) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         Self {
             fs: Arc::new(StdFileSystem),
             dir: dir.into(),
@@ -105,7 +106,7 @@ impl House {
         }
     }
 
-    async fn open(&self) -> Result<Running, String> {
+    pub(super) async fn open(&self) -> Result<Running, String> {
         let options = Options {
             clock: self.clock.clone(),
             log: kizashi_log::LogOptions { segment_bytes: self.segment_bytes, ..Default::default() },
@@ -156,7 +157,7 @@ fn config() -> EngineConfig {
 
 impl Running {
     /// Puts texts under random-looking keys; gives those that were taken.
-    async fn put(&self, texts: impl IntoIterator<Item = String>) -> Vec<(Placed, String)> {
+    pub(super) async fn put(&self, texts: impl IntoIterator<Item = String>) -> Vec<(Placed, String)> {
         let records: Vec<PutRecord> = texts
             .into_iter()
             .enumerate()
@@ -177,8 +178,47 @@ impl Running {
         taken
     }
 
+    /// Waits until everything that is on the stream is committed.
+    pub(super) async fn settle(&self, acknowledged: u64) {
+        let settled = async {
+            let mut scored = 0;
+            loop {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                let mut now = 0;
+                for shard in self.recorder.restored.lock().keys().filter(|s| &*s.application == SCORE) {
+                    let commits = &self.stores.shard(shard).unwrap().commits;
+                    let all = commits.read(0, usize::MAX).unwrap();
+                    now += all.iter().map(|(_, commit)| commit.records).sum::<u64>();
+                }
+                if now >= acknowledged && now == scored {
+                    return;
+                }
+                scored = now;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), settled).await.expect("it comes to rest in time");
+    }
+
+    /// The events of a durable commit of a shard, named as its debug form.
+    pub(super) fn commit_of(&self, shard: &str, index: u64) -> Option<Vec<AlertEvent>> {
+        let restored = self.recorder.restored.lock();
+        let shard = restored.keys().find(|known| format!("{known:?}") == shard)?;
+        let (_, commit) = self.stores.shard(shard).unwrap().commits.read(index, 1).unwrap().pop()?;
+        Some(commit.events)
+    }
+
+    /// Every acknowledged record is on the stream as it was put.
+    pub(super) async fn assert_stored(&self, acknowledged: &HashMap<(Arc<str>, SequenceNumber), String>) {
+        for ((shard, sequence), text) in acknowledged {
+            let at = StartingPosition::AtSequenceNumber(*sequence);
+            let cursor = self.streams.cursor("events", shard, at).await.unwrap();
+            let read = self.streams.read("events", shard, cursor, 1, 1 << 20).await.unwrap();
+            assert_eq!((read.records[0].sequence, &read.records[0].data[..]), (*sequence, text.as_bytes()));
+        }
+    }
+
     /// Stops cleanly and audits what is left.
-    async fn stop_and_audit(self, house: &House) -> Report {
+    pub(super) async fn stop_and_audit(self, house: &House) -> Report {
         self.workers.stop().await;
         let audit =
             Audit { streams: &self.streams, stores: &self.stores, detector: detector(), config: config() };
@@ -187,14 +227,14 @@ impl Running {
 }
 
 /// Observations of a series with a value that wobbles a little, and a leap at the end.
-fn wobble(series: &str, from: i64, count: i64) -> Vec<String> {
+pub(super) fn wobble(series: &str, from: i64, count: i64) -> Vec<String> {
     let value = |i: i64| 50.0 + ((i * 7919) % 13) as f64 * 0.1;
     (from..from + count)
         .map(|i| format!(r#"{{"series":"{series}","time":{},"value":{}}}"#, 1_700_000_000 + i * 10, value(i)))
         .collect()
 }
 
-fn leap(series: &str, at: i64) -> String {
+pub(super) fn leap(series: &str, at: i64) -> String {
     format!(r#"{{"series":"{series}","time":{},"value":5000}}"#, 1_700_000_000 + at * 10)
 }
 
