@@ -81,17 +81,33 @@ pub struct Kept {
     open: BTreeSet<AlertId>,
     closed: BTreeSet<(i64, AlertId)>,
     letters: BTreeSet<LetterKey>,
+    /// Of commits whose pieces may not have been written: goes before all else.
+    owed: PieceBatch,
 }
 
 impl Kept {
-    /// Begins with what was found.
-    pub fn new(limits: KeepLimits, found: &Found) -> Self {
-        let mut kept =
-            Self { limits, open: BTreeSet::new(), closed: BTreeSet::new(), letters: BTreeSet::new() };
+    /// Begins with what was found, and the commits behind the newest mark: a crash may have come between
+    /// them and their pieces, and the next mark will say that they are not needed.
+    pub fn new(limits: KeepLimits, found: &Found, tail: &[Commit]) -> Self {
+        let (open, closed, letters) = Default::default();
+        let mut kept = Self { limits, open, closed, letters, owed: PieceBatch::default() };
         for alert in found.alerts.values() {
             kept.note(alert);
         }
         kept.letters.extend(found.letters.keys().cloned());
+        let changed: BTreeSet<AlertId> =
+            tail.iter().flat_map(|commit| &commit.events).map(|event| event.alert.id).collect();
+        for alert in changed.iter().filter_map(|id| found.alerts.get(id)) {
+            kept.owed.put(&alert_key(alert.id), &encode_alert(alert));
+        }
+        for commit in tail {
+            for letter in &commit.dead_letters {
+                kept.owed.put(&letter_piece_key(&letter_key(letter)), &encode_dead_letter(letter));
+            }
+            for settled in settled(commit) {
+                kept.owed.delete(&letter_piece_key(&(0, source_bytes(settled))));
+            }
+        }
         kept
     }
 
@@ -107,8 +123,9 @@ impl Kept {
         }
     }
 
-    /// Adds to the batch what a durable commit changes.
+    /// Adds to the batch what a durable commit changes; to the first batch, also what commits before have left.
     pub fn follow(&mut self, commit: &Commit, batch: &mut PieceBatch) {
+        batch.append(&std::mem::take(&mut self.owed));
         for (at, event) in commit.events.iter().enumerate() {
             self.note(&event.alert);
             // Only the last state of an alert in a commit is written.
@@ -171,11 +188,13 @@ fn letter_piece_key(key: &LetterKey) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kizashi_log::{FileSystem, SimFileSystem};
     use kizashi_models::{
         alert::{AlertEvent, AlertKind, Change, Severity},
         position::Position,
     };
-    use kizashi_storage::commit::ControlEntry;
+    use kizashi_storage::{commit::ControlEntry, shard::ShardStore};
+    use std::{path::Path, sync::Arc};
 
     fn source(number: u8) -> Source {
         let position = Position { sequence: [number; 24], index: 0 };
@@ -218,7 +237,7 @@ mod tests {
     #[test]
     fn the_oldest_closed_alerts_and_letters_go() {
         let limits = KeepLimits { alerts_max: 2, dead_letters_max: 2 };
-        let mut keep = Kept::new(limits, &Found::default());
+        let mut keep = Kept::new(limits, &Found::default(), &[]);
         let commit = Commit {
             events: vec![event(1, None), event(2, Some(5)), event(3, Some(4)), event(4, None)],
             dead_letters: vec![letter(1), letter(2), letter(3)],
@@ -234,6 +253,49 @@ mod tests {
         let commit = Commit { control: vec![settle], ..Commit::default() };
         keep.follow(&commit, &mut batch);
         assert_eq!(kept(&keep), (2, 0, 1));
+    }
+
+    /// What pieces a batch writes come to.
+    fn written(batch: &PieceBatch) -> Found {
+        let mut found = Found::default();
+        let fs: Arc<dyn FileSystem> = Arc::new(SimFileSystem::new());
+        let store = ShardStore::open(&fs, Path::new("/shard")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (durable, _) = store.commits.take_over(1, 0, Commit::default()).await.unwrap();
+            store.pieces.write(durable, 0, batch).await.unwrap();
+            let loaded = store.pieces.load(|key, value| found.load(key, value).map(|_| ())).await;
+            loaded.unwrap();
+        });
+        found
+    }
+
+    #[test]
+    fn commits_that_a_crash_has_kept_from_the_pieces_are_written_first() {
+        let settle = |number| ControlEntry {
+            position: Position::default(),
+            control: Control::SettleDeadLetters { letters: vec![source(number)] },
+        };
+        let tail = [
+            Commit {
+                events: vec![event(1, None), event(2, None)],
+                dead_letters: vec![letter(1), letter(2)],
+                ..Commit::default()
+            },
+            Commit { events: vec![event(1, Some(7))], control: vec![settle(1)], ..Commit::default() },
+        ];
+        let mut found = Found::default();
+        tail.iter().for_each(|commit| found.follow(commit));
+        let mut keep = Kept::new(KeepLimits { alerts_max: 9, dead_letters_max: 9 }, &found, &tail);
+        let mut batch = PieceBatch::default();
+        keep.follow(&Commit { events: vec![event(2, Some(8))], ..Commit::default() }, &mut batch);
+        let pieces = written(&batch);
+        assert_eq!(pieces.letters, BTreeMap::from([(letter_key(&letter(2)), letter(2))]));
+        let closed = |number| pieces.alerts[&AlertId([number; 16])].closed_ms;
+        assert_eq!((closed(1), closed(2), pieces.alerts.len()), (Some(7), Some(8), 2));
+        let mut batch = PieceBatch::default();
+        keep.follow(&Commit::default(), &mut batch);
+        assert!(batch.is_empty(), "they are written once");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl<'a> RouteShard<'a> {
     ) -> Result<(), WorkError> {
         let engine = Control::Engine { snapshot: [0; 32], config: "".into() };
         let taken = shared.take_over(shard, lease, engine, |_, _| Ok(())).await?;
-        let kept = Kept::new(shared.keep, &taken.found);
+        let kept = Kept::new(shared.keep, &taken.found, &taken.tail);
         let position = taken.commit.position;
         let restored = Restored {
             alerts: Vec::new(),

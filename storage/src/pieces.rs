@@ -73,6 +73,13 @@ impl PieceBatch {
         self.entries.push(start..self.bytes.len());
     }
 
+    /// Adds all of another batch behind what is there.
+    pub fn append(&mut self, other: &Self) {
+        let shift = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.entries.extend(other.entries.iter().map(|entry| entry.start + shift..entry.end + shift));
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

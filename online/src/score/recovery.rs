@@ -80,7 +80,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
             series = engine.series_count(),
             "recovered"
         );
-        let kept = Kept::new(shared.keep, &taken.found);
+        let kept = Kept::new(shared.keep, &taken.found, &taken.tail);
         let restored = Restored {
             alerts: taken.found.alerts.into_values().collect(),
             dead_letters: taken.found.letters.into_values().collect(),
