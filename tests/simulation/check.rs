@@ -4,9 +4,9 @@ use crate::{
     follower::Followed,
     history::Acknowledged,
     load::Load,
-    node::{Opened, STREAM, config, detector, watched},
+    node::{Opened, STREAM, Shown, config, detector, watched},
 };
-use kizashi_models::alert::{AlertId, AlertKind, Change};
+use kizashi_models::alert::{Alert, AlertId, AlertKind, Change};
 use kizashi_online::{audit::Audit, committed::ShardRef};
 use kizashi_storage::commit::{Commit, Control};
 use kizashi_stream::api::{StartingPosition, Stream};
@@ -33,89 +33,109 @@ pub struct Found {
     pub ticks: u64,
 }
 
-/// Checks everything.
-pub async fn check(
-    opened: &Opened,
-    acknowledged: Acknowledged,
-    load: &Load,
-    followed: &BTreeMap<ShardRef, Followed>,
-) -> Found {
-    check_source(opened, acknowledged, load).await;
-    let mut found = Found::default();
-    check_commits(opened, followed, &mut found).await;
-    let audit =
-        Audit { streams: &opened.streams, stores: &opened.stores, detector: detector(), config: config() };
-    let report = audit.run(&[watched()]).await.expect("it can be read");
-    assert!(report.is_clean() && report.unchecked.is_empty(), "{report}");
-    assert_eq!(report.observations, report.rekeyed, "all is at rest: {report}");
-    found.records = report.records;
-    found.observations = report.observations;
-    found.dead_letters = report.dead_letters;
-    found.commits = report.commits;
-    found.events = report.events;
-    found
+/// What a history has left, and what is known of it.
+pub struct Left<'a> {
+    pub opened: &'a Opened,
+    pub load: &'a Load,
+    pub followed: &'a BTreeMap<ShardRef, Followed>,
+    /// What users saw last.
+    pub shown: &'a Shown,
 }
 
-/// Every acknowledged record stands in its place, unaltered, and nothing stands there that was not put.
-async fn check_source(opened: &Opened, mut acknowledged: Acknowledged, load: &Load) {
-    let mut times: HashMap<String, u64> = HashMap::new();
-    for shard in opened.shards(STREAM).await.expect("the stream is there") {
-        let streams = &opened.streams;
-        let mut cursor =
-            streams.cursor(STREAM, &shard, StartingPosition::TrimHorizon).await.expect("a cursor");
-        loop {
-            let read = streams.read(STREAM, &shard, cursor, 1_000, 1 << 20).await.expect("records");
-            if read.records.is_empty() {
-                break;
-            }
-            cursor = read.next.expect("the shard is open");
-            for record in read.records {
-                let text = String::from_utf8(record.data.to_vec()).expect("text was put");
-                if let Some(put) = acknowledged.remove(&(shard.clone(), record.sequence)) {
-                    assert_eq!(put, (record.partition_key, text.clone()), "{shard} {}", record.sequence);
+impl Left<'_> {
+    /// Checks everything.
+    pub async fn check(&self, acknowledged: Acknowledged) -> Found {
+        self.check_source(acknowledged).await;
+        let commits = self.commits().await;
+        let control = commits.iter().flat_map(|commit| &commit.control);
+        let ticks = control.filter(|entry| matches!(entry.control, Control::Tick { .. })).count();
+        let mut found = Found { ticks: ticks as u64, ..Found::default() };
+        self.check_alerts(&commits, &mut found);
+        let (streams, stores) = (&self.opened.streams, &*self.opened.stores);
+        let audit = Audit { streams, stores, detector: detector(), config: config() };
+        let report = audit.run(&[watched()]).await.expect("it can be read");
+        assert!(report.is_clean() && report.unchecked.is_empty(), "{report}");
+        assert_eq!(report.observations, report.rekeyed, "all is at rest: {report}");
+        assert_eq!(self.shown.dead_letters as u64, report.dead_letters, "dead letters that are shown");
+        assert_eq!(self.shown.series, self.load.series(), "series that are shown");
+        found.records = report.records;
+        found.observations = report.observations;
+        found.dead_letters = report.dead_letters;
+        found.commits = report.commits;
+        found.events = report.events;
+        found
+    }
+
+    /// Every acknowledged record stands in its place, unaltered, and nothing stands there that was not put.
+    async fn check_source(&self, mut acknowledged: Acknowledged) {
+        let Self { opened, load, .. } = self;
+        let mut times: HashMap<String, u64> = HashMap::new();
+        for shard in opened.shards(STREAM).await.expect("the stream is there") {
+            let streams = &opened.streams;
+            let mut cursor =
+                streams.cursor(STREAM, &shard, StartingPosition::TrimHorizon).await.expect("a cursor");
+            loop {
+                let read = streams.read(STREAM, &shard, cursor, 1_000, 1 << 20).await.expect("records");
+                if read.records.is_empty() {
+                    break;
                 }
-                *times.entry(text).or_default() += 1;
+                cursor = read.next.expect("the shard is open");
+                for record in read.records {
+                    let text = String::from_utf8(record.data.to_vec()).expect("text was put");
+                    if let Some(put) = acknowledged.remove(&(shard.clone(), record.sequence)) {
+                        assert_eq!(put, (record.partition_key, text.clone()), "{shard} {}", record.sequence);
+                    }
+                    *times.entry(text).or_default() += 1;
+                }
             }
         }
+        assert!(acknowledged.is_empty(), "acknowledged and lost: {acknowledged:?}");
+        for (text, times) in times {
+            let attempts = load.attempts(&text);
+            assert!(times <= attempts, "{text} stands there {times} times and was put {attempts} times");
+        }
     }
-    assert!(acknowledged.is_empty(), "acknowledged and lost: {acknowledged:?}");
-    for (text, times) in times {
-        let attempts = load.attempts(&text);
-        assert!(times <= attempts, "{text} stands there {times} times and was put {attempts} times");
-    }
-}
 
-/// The commits hold each alert's opening once and its closing at most once, and what was handed on.
-async fn check_commits(opened: &Opened, followed: &BTreeMap<ShardRef, Followed>, found: &mut Found) {
-    let mut alerts: HashMap<AlertId, (u64, u64)> = HashMap::new();
-    for (shard, _) in opened.applications().await.expect("the streams are there") {
-        let log = &opened.stores.shard(&shard).expect("a store").commits;
-        let count = usize::try_from(log.durable_index()).expect("few commits");
-        let commits: BTreeMap<u64, Commit> = log.read(0, count).expect("commits").into_iter().collect();
-        assert_eq!(commits.len(), count, "all commits of {shard:?} are kept");
-        if let Some(followed) = followed.get(&shard) {
+    /// All commits, which hold those that were handed on.
+    async fn commits(&self) -> Vec<Commit> {
+        let mut all = Vec::new();
+        for (shard, _) in self.opened.applications().await.expect("the streams are there") {
+            let log = &self.opened.stores.shard(&shard).expect("a store").commits;
+            let count = usize::try_from(log.durable_index()).expect("few commits");
+            let commits = log.read(0, count).expect("commits");
+            assert_eq!(commits.len(), count, "all commits of {shard:?} are kept");
+            let followed = self.followed.get(&shard).expect("every shard was followed");
             for (index, commit) in &followed.commits {
-                assert_eq!(commits.get(index), Some(commit), "{shard:?}: commit {index} was handed on");
+                let found = commits.get(*index as usize);
+                assert_eq!(found, Some(&(*index, commit.clone())), "{shard:?}: a commit was handed on");
+            }
+            all.extend(commits.into_iter().map(|(_, commit)| commit));
+        }
+        all
+    }
+
+    /// The commits hold each alert's opening once and its closing at most once, and users saw what they hold.
+    fn check_alerts(&self, commits: &[Commit], found: &mut Found) {
+        let mut alerts: HashMap<AlertId, &Alert> = HashMap::new();
+        for event in commits.iter().flat_map(|commit| &commit.events) {
+            let before = alerts.insert(event.alert.id, &event.alert);
+            match event.change {
+                Change::Opened => assert_eq!(before, None, "an alert opens once"),
+                Change::Escalated | Change::Closed => {
+                    let open = before.is_some_and(|before| before.closed_ms.is_none());
+                    assert!(open, "what changes is open: {event:?}, before {before:?}");
+                }
+            }
+            match (event.change, event.alert.kind) {
+                (Change::Opened, AlertKind::Anomaly) => found.alerts += 1,
+                (Change::Opened, AlertKind::Silence) => found.silences += 1,
+                (Change::Closed, _) => found.closed += 1,
+                (Change::Escalated, _) => {}
             }
         }
-        for commit in commits.values() {
-            let ticks = commit.control.iter().filter(|entry| matches!(entry.control, Control::Tick { .. }));
-            found.ticks += ticks.count() as u64;
-            for event in &commit.events {
-                let (openings, closings) = alerts.entry(event.alert.id).or_default();
-                match event.change {
-                    Change::Opened => *openings += 1,
-                    Change::Closed => *closings += 1,
-                    Change::Escalated => {}
-                }
-                assert!(*openings == 1 && *closings <= 1, "{event:?}: opened {openings}, closed {closings}");
-                match (event.change, event.alert.kind) {
-                    (Change::Opened, AlertKind::Anomaly) => found.alerts += 1,
-                    (Change::Opened, AlertKind::Silence) => found.silences += 1,
-                    (Change::Closed, _) => found.closed += 1,
-                    (Change::Escalated, _) => {}
-                }
-            }
+        assert_eq!(self.shown.alerts.len(), alerts.len(), "alerts that are shown");
+        for alert in &self.shown.alerts {
+            assert_eq!(alerts.get(&alert.id), Some(&&**alert), "what is shown was committed");
         }
     }
 }

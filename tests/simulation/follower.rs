@@ -1,12 +1,12 @@
-//! Follows the commits, as the views do, through all lives of a history.
+//! Follows the commits through all lives of a history, as one does who watches.
 
 use kizashi_models::alert::{AlertId, AlertKind, Change};
-use kizashi_online::committed::{CommitSink, Committed, Restored, ShardRef};
+use kizashi_online::committed::{Committed, Restored, ShardRef};
 use kizashi_storage::commit::Commit;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a view knows of a shard.
+/// What is known of a shard.
 #[derive(Default)]
 pub struct Followed {
     /// Commits that were handed on, by index.
@@ -34,10 +34,9 @@ impl Follower {
     pub fn take(&self) -> (BTreeMap<ShardRef, Followed>, Vec<String>) {
         (std::mem::take(&mut *self.shards.lock()), std::mem::take(&mut *self.faults.lock()))
     }
-}
 
-impl CommitSink for Follower {
-    fn restored(&self, shard: &ShardRef, restored: Restored) {
+    /// A worker of the shard has recovered.
+    pub fn restored(&self, shard: &ShardRef, restored: &Restored) {
         let mut shards = self.shards.lock();
         let followed = shards.entry(shard.clone()).or_default();
         if restored.next_commit < followed.next {
@@ -49,7 +48,8 @@ impl CommitSink for Follower {
         followed.open = anomalies.filter(|alert| alert.closed_ms.is_none()).map(|alert| alert.id).collect();
     }
 
-    fn committed(&self, committed: Committed<'_>) {
+    /// A commit is durable.
+    pub fn committed(&self, committed: &Committed<'_>) {
         let mut shards = self.shards.lock();
         let followed = shards.entry(committed.shard.clone()).or_default();
         if committed.index < followed.next {

@@ -1,11 +1,11 @@
 //! One history: lives that each end with a power loss, one that comes to rest, and the check of what is left.
 
 use crate::{
-    check::{self, Found},
+    check::{Found, Left},
     follower::Follower,
     load::{Load, WARM_STEPS},
     machine::{Machine, Place, Struck},
-    node::{Node, STREAM, Setting},
+    node::{Node, STREAM, Setting, Shown},
     quick_clock::QuickClock,
 };
 use kizashi_log::OperationKind;
@@ -64,6 +64,8 @@ struct History {
     random: Random,
     load: Load,
     acknowledged: Acknowledged,
+    /// The last acknowledged of each shard.
+    last: HashMap<Arc<str>, SequenceNumber>,
     concurrent: bool,
     tally: Tally,
 }
@@ -94,6 +96,7 @@ pub fn live(seed: u64, history: u64, losses: u64) -> Tally {
         random,
         load: Load::new(),
         acknowledged: Acknowledged::new(),
+        last: HashMap::new(),
         concurrent: history % 3 == 2,
         tally: Tally::default(),
     };
@@ -149,7 +152,7 @@ impl History {
                 self.machine.fail_after(0);
             } else if put == stop_at {
                 assert_no_mismatch(&node.registry);
-                drop(node.stop().await);
+                node.stop().await;
                 self.tally.while_stopping += u64::from(self.machine.is_down());
                 self.tally.clean_stops += u64::from(!self.machine.is_down());
                 node = match self.start().await {
@@ -195,19 +198,17 @@ impl History {
     }
 
     async fn put_both(&mut self, node: &Node, texts: [Vec<String>; 2]) {
-        let mut highest: HashMap<Arc<str>, SequenceNumber> = HashMap::new();
-        for (shard, sequence) in self.acknowledged.keys() {
-            // Sorted: the last of a shard stays.
-            highest.insert(shard.clone(), *sequence);
-        }
         let [first, second] = texts.map(|texts| records(texts, &mut self.random));
         let streams = &node.opened.streams;
         let (first, second) = tokio::join!(put(streams, first), put(streams, second));
+        let before_both = self.last.clone();
         for (taken, left) in [second, first] {
-            let mut above = highest.clone();
+            let mut last = before_both.clone();
             for (placed, key, text) in taken {
-                let before = above.insert(placed.shard.clone(), placed.sequence);
+                let before = last.insert(placed.shard.clone(), placed.sequence);
                 assert!(before.is_none_or(|before| before < placed.sequence), "{placed:?} is out of order");
+                let last_of_shard = self.last.entry(placed.shard.clone()).or_insert(placed.sequence);
+                *last_of_shard = placed.sequence.max(*last_of_shard);
                 let known = self.acknowledged.insert((placed.shard, placed.sequence), (key, text));
                 assert_eq!(known, None, "a sequence number is given once");
             }
@@ -221,7 +222,7 @@ impl History {
         let runtime = self.runtime();
         let rest = runtime.block_on(async { tokio::time::timeout(LIFE_MAX, self.come_to_rest()).await });
         drop(runtime);
-        rest.expect("it comes to rest in time");
+        let shown = rest.expect("it comes to rest in time");
         // What is checked is what a last power loss leaves of a service that has stopped.
         self.machine.power_comes_back(&mut self.random);
         let runtime = self.runtime();
@@ -230,10 +231,11 @@ impl History {
         self.tally.acknowledged = acknowledged.len() as u64;
         let (followed, faults) = self.setting.follower.take();
         assert!(faults.is_empty(), "{faults:?}");
-        self.tally.found = runtime.block_on(check::check(&opened, acknowledged, &self.load, &followed));
+        let left = Left { opened: &opened, load: &self.load, followed: &followed, shown: &shown };
+        self.tally.found = runtime.block_on(left.check(acknowledged));
     }
 
-    async fn come_to_rest(&mut self) {
+    async fn come_to_rest(&mut self) -> Shown {
         let node = self.start().await.expect("the power stays");
         self.put_until(&node, self.load.step() + LAST_STEPS).await;
         loop {
@@ -248,7 +250,7 @@ impl History {
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_no_mismatch(&node.registry);
         assert_zero(&node.registry, "kizashi_restarts_total");
-        node.stop().await;
+        node.stop().await
     }
 }
 

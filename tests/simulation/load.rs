@@ -29,6 +29,11 @@ impl Load {
         self.step
     }
 
+    /// Series that have begun.
+    pub fn series(&self) -> usize {
+        self.step.div_ceil(LAG)
+    }
+
     /// How often this record was put.
     pub fn attempts(&self, text: &str) -> u64 {
         self.attempts.get(text).copied().unwrap_or(0)
@@ -68,9 +73,10 @@ impl Load {
         let mut record = String::new();
         for series in first..=self.step / LAG {
             let value = BURST.value(self.step - series * LAG, random);
-            // Every other series leaves its time to the stream.
+            // Every other series leaves its time to the stream. Those that tell theirs are an hour late, so that
+            // none is ahead of the clock.
             let line = if series % 2 == 0 {
-                let time = 1_767_225_600 + self.step;
+                let time = 1_767_222_000 + self.step;
                 format!(r#"{{"series":"{series}","time":{time},"value":{value}}}"#)
             } else {
                 format!(r#"{{"series":"{series}","value":{value},"step":{}}}"#, self.step)

@@ -3,16 +3,18 @@
 use crate::{follower::Follower, quick_clock::QuickClock};
 use kizashi_log::{FileSystem, LogOptions};
 use kizashi_models::{
+    alert::Alert,
     decode::{Decoder, Mapping},
     detector::DefaultDetector,
     engine::EngineConfig,
     position::Position,
 };
 use kizashi_online::{
-    committed::ShardRef,
+    committed::{CommitSink, Committed, Restored, ShardRef},
     kept::KeepLimits,
     metrics::Registry,
     stores::{StoreLimits, Stores},
+    views::{ViewLimits, Views, alert_book::AlertOrder, filter::Filter},
     work::{Pace, ROUTE, SCORE, Shared, WatchedStream},
     workers::Workers,
 };
@@ -44,7 +46,37 @@ pub struct Opened {
 pub struct Node {
     pub opened: Opened,
     pub registry: Arc<Registry>,
+    views: Arc<Views>,
     workers: Workers,
+}
+
+/// What users see.
+pub struct Shown {
+    pub alerts: Vec<Arc<Alert>>,
+    pub dead_letters: usize,
+    pub series: usize,
+}
+
+/// Takes the commits of one life.
+struct Sink {
+    follower: Arc<Follower>,
+    views: Arc<Views>,
+}
+
+impl CommitSink for Sink {
+    fn restored(&self, shard: &ShardRef, restored: Restored) {
+        self.follower.restored(shard, &restored);
+        self.views.restored(shard, restored);
+    }
+
+    fn committed(&self, committed: Committed<'_>) {
+        self.follower.committed(&committed);
+        self.views.committed(committed);
+    }
+
+    fn forgotten(&self, shard: &ShardRef, series: &[Box<str>]) {
+        self.views.forgotten(shard, series);
+    }
 }
 
 /// What every life of a history has in common.
@@ -96,10 +128,11 @@ impl Setting {
             Err(error) => return Err(error.into()),
         }
         let registry = Arc::new(Registry::default());
+        let views = Arc::new(Views::new(ViewLimits::default(), opened.stores.clone()));
         let shared = Shared {
             streams: Arc::new(opened.streams.clone()),
             stores: opened.stores.clone(),
-            sink: self.follower.clone(),
+            sink: Arc::new(Sink { follower: self.follower.clone(), views: views.clone() }),
             clock: self.clock.clone(),
             registry: registry.clone(),
             keep: KeepLimits { alerts_max: 1_000, dead_letters_max: 100 },
@@ -112,7 +145,7 @@ impl Setting {
             },
         };
         let workers = Workers::start(shared, vec![watched()], detector(), config()).await?;
-        Ok(Node { opened, registry, workers })
+        Ok(Node { opened, registry, views, workers })
     }
 }
 
@@ -164,9 +197,14 @@ impl Node {
         Ok(())
     }
 
-    /// Stops cleanly.
-    pub async fn stop(self) -> Opened {
+    /// Stops cleanly; gives what users saw last.
+    pub async fn stop(self) -> Shown {
         self.workers.stop().await;
-        self.opened
+        let page = self.views.alerts(&Filter::default(), AlertOrder::OpenedAsc, None, usize::MAX - 1);
+        Shown {
+            alerts: page.alerts,
+            dead_letters: self.views.dead_letters().lock().count(STREAM),
+            series: self.views.series_count(),
+        }
     }
 }
