@@ -14,11 +14,14 @@ step "format"
 cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets -- -D warnings
-step "tests"
-cargo test --workspace
+step "build"
 cargo build --bin kizashi
 KIZASHI_BIN="$(realpath "$(target_folder)")/debug/kizashi"
 export KIZASHI_BIN
+step "tests"
+cargo test --workspace
+step "dashboard's own tests"
+(cd dashboard/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent check && npm test --silent)
 step "AWS CLI and boto3"
 tests/aws/run.sh
 step "dashboard in Chromium"

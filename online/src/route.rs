@@ -30,6 +30,7 @@ use kizashi_stream::{
     embedded::{PARTITION_KEY_LENGTH_MAX, PUT_SEQUENCED_RECORDS_MAX},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 /// Bytes of records that are put at once, well below what a put may hold.
 const PUT_BYTES: usize = 8 << 20;
@@ -66,6 +67,8 @@ struct Uncommitted {
     since_ms: u64,
     oldest_arrival_ms: i64,
     behind_ms: i64,
+    /// Told once it is durable.
+    settling: Vec<oneshot::Sender<()>>,
 }
 
 /// A commit on its way to the disk.
@@ -87,6 +90,8 @@ pub struct RouteShard<'a> {
     metrics: ShardMetrics,
     kept: Kept,
     stream_time_ms: i64,
+    /// Where the last commit that was begun, or is to be, stands.
+    reached: Position,
     output: Output,
     marked: u64,
 }
@@ -124,6 +129,7 @@ impl<'a> RouteShard<'a> {
             metrics: taken.metrics,
             kept,
             stream_time_ms: taken.commit.stream_time_ms,
+            reached: position,
             output: Output::default(),
             marked: taken.mark.map_or(0, |mark| mark.commits_from),
         };
@@ -139,6 +145,7 @@ impl<'a> RouteShard<'a> {
         let mut uncommitted: Option<Uncommitted> = None;
         let mut committing: VecDeque<Committing> = VecDeque::new();
         let mut stopping = *stop.borrow();
+        let mut settlements = self.shared.settlements.queue(self.shard);
         loop {
             if putting.is_none()
                 && let Some(mut batch) = ready.take()
@@ -177,6 +184,12 @@ impl<'a> RouteShard<'a> {
                     let batch = batch?;
                     cursor = batch.next;
                     ready = Some(batch);
+                }
+                Some(settle) = settlements.recv(), if !stopping => {
+                    let (entry, done) = settle.at(self.reached);
+                    let progress = self.progress(&mut uncommitted, i64::MAX);
+                    progress.commit.control.push(entry);
+                    progress.settling.push(done);
                 }
                 () = self.shared.clock.sleep(due.unwrap_or_default()), if due.is_some_and(|d| !d.is_zero()) => {}
                 _ = stop.changed(), if !stopping => stopping = true,
@@ -284,21 +297,34 @@ impl<'a> RouteShard<'a> {
 
     fn take_up(&mut self, uncommitted: &mut Option<Uncommitted>, batch: Batch) {
         self.stream_time_ms = self.stream_time_ms.max(batch.newest_arrival_ms);
-        let progress = uncommitted.get_or_insert_with(|| Uncommitted {
-            commit: Commit::default(),
-            since_ms: self.shared.clock.elapsed_ms(),
-            oldest_arrival_ms: batch.oldest_arrival_ms,
-            behind_ms: 0,
-        });
-        progress.commit.position = batch.reached.max(progress.commit.position);
+        self.reached = self.reached.max(batch.reached);
+        let progress = self.progress(uncommitted, batch.oldest_arrival_ms);
+        progress.commit.position = self.reached;
         progress.commit.records += batch.observations;
         progress.commit.dead_letters.extend(batch.letters);
         progress.behind_ms = batch.behind_ms;
     }
 
+    /// What is to be committed next, with records that arrived from `oldest_arrival_ms` on.
+    fn progress<'b>(
+        &self,
+        uncommitted: &'b mut Option<Uncommitted>,
+        oldest_arrival_ms: i64,
+    ) -> &'b mut Uncommitted {
+        let progress = uncommitted.get_or_insert_with(|| Uncommitted {
+            commit: Commit { position: self.reached, ..Commit::default() },
+            since_ms: self.shared.clock.elapsed_ms(),
+            oldest_arrival_ms,
+            behind_ms: 0,
+            settling: Vec::new(),
+        });
+        progress.oldest_arrival_ms = progress.oldest_arrival_ms.min(oldest_arrival_ms);
+        progress
+    }
+
     /// How long a commit may wait.
     fn due(&self, progress: &Uncommitted, finishing: bool) -> Duration {
-        if finishing || !progress.commit.dead_letters.is_empty() {
+        if finishing || !progress.commit.dead_letters.is_empty() || !progress.commit.control.is_empty() {
             return Duration::ZERO;
         }
         let waited_ms = self.shared.clock.elapsed_ms().saturating_sub(progress.since_ms);
@@ -317,7 +343,7 @@ impl<'a> RouteShard<'a> {
     /// Hands on what a durable commit says, and keeps its dead letters as pieces.
     async fn release(&mut self, durable: Durable, done: Committing) -> Result<(), WorkError> {
         let clock = &self.shared.clock;
-        let Uncommitted { commit, oldest_arrival_ms, behind_ms, .. } = done.covers;
+        let Uncommitted { commit, oldest_arrival_ms, behind_ms, settling, .. } = done.covers;
         let metrics = &self.metrics;
         metrics.commits.add(1);
         metrics.records.add(commit.records);
@@ -326,7 +352,9 @@ impl<'a> RouteShard<'a> {
         metrics
             .commit_latency
             .observe(Duration::from_millis(clock.elapsed_ms().saturating_sub(done.begun_ms)));
-        metrics.record_latency.observe(since(clock.now_ms(), oldest_arrival_ms));
+        if commit.records > 0 {
+            metrics.record_latency.observe(since(clock.now_ms(), oldest_arrival_ms));
+        }
         let index = durable.index();
         self.shared.sink.committed(Committed {
             shard: self.shard,
@@ -334,6 +362,10 @@ impl<'a> RouteShard<'a> {
             commit: &commit,
             output: &self.output,
         });
+        for done in settling {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
         let mut pieces = PieceBatch::default();
         self.kept.follow(&commit, &mut pieces);
         if !pieces.is_empty() || index >= self.marked + MARK_COMMITS {

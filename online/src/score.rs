@@ -12,6 +12,7 @@ use crate::{
     committed::{Committed, ShardRef},
     kept::Kept,
     metrics::ShardMetrics,
+    settlement::Settle,
     work::{ENGINE_VERSION, Routed, SCORE, Shared, Stop, WatchedStream, WorkError},
 };
 use flush::{Flusher, Slice};
@@ -31,6 +32,7 @@ use kizashi_storage::{
 };
 use kizashi_stream::api::{Cursor, ReadBatch};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 pub use batch::Input;
 pub(crate) use recovery::config_json;
@@ -63,6 +65,8 @@ struct Scored {
     slice: Option<Slice>,
     oldest_arrival_ms: Option<i64>,
     behind_ms: i64,
+    /// Told once the commit is durable.
+    settling: Option<oneshot::Sender<()>>,
 }
 
 /// Scores one shard until told to stop, or until it fails.
@@ -102,6 +106,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
 
     async fn work(&mut self, cursor: Option<Cursor>, mut stop: Stop) -> Result<(), WorkError> {
         let mut cursor = cursor;
+        let mut settlements = self.shared.settlements.queue(self.shard);
         while !*stop.borrow() && cursor.is_some() {
             let tick = self.pause_before_tick();
             let idle_flush = self.flusher.pause_when_idle(self.shared.clock.elapsed_ms());
@@ -119,6 +124,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
                     cursor = read.next;
                     self.score(read)?;
                 }
+                Some(settle) = settlements.recv(), if room => self.settle(settle)?,
                 () = self.shared.clock.sleep(tick.unwrap_or_default()), if room && tick.is_some() => self.tick()?,
                 () = self.shared.clock.sleep(idle_flush.unwrap_or_default()),
                     if room && idle_flush.is_some() => self.commit_slice()?,
@@ -160,7 +166,8 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         let pending = self.store.commits.append(clock.now_ms(), &commit)?;
         let changes = commit.records + commit.control.len() as u64;
         let slice = self.flusher.slice(&mut self.engine, pending.index(), changes, begun_ms);
-        let scored = Scored { pending, begun_ms, commit, output, slice, oldest_arrival_ms, behind_ms };
+        let scored =
+            Scored { pending, begun_ms, commit, output, slice, oldest_arrival_ms, behind_ms, settling: None };
         self.scored.push_back(scored);
         Ok(())
     }
@@ -168,7 +175,8 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
     /// Hands on what a durable commit says, in the order of commits.
     fn release(&mut self, durable: Durable) -> Result<(), WorkError> {
         let scored = self.scored.pop_front().expect("its commit was waited for");
-        let Scored { begun_ms, commit, mut output, slice, oldest_arrival_ms, behind_ms, .. } = scored;
+        let Scored { begun_ms, commit, mut output, slice, oldest_arrival_ms, behind_ms, settling, .. } =
+            scored;
         append_points(&self.history, &output, &mut self.fields);
         self.shared.sink.committed(Committed {
             shard: self.shard,
@@ -176,6 +184,10 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
             commit: &commit,
             output: &output,
         });
+        if let Some(done) = settling {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
         let clock = &self.shared.clock;
         let metrics = &self.metrics;
         metrics.commits.add(1);
@@ -222,6 +234,14 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         self.engine.advance(position, time_ms, &mut output);
         let control = vec![ControlEntry { position, control: Control::Tick { time_ms } }];
         self.commit(Commit { control, ..Commit::default() }, output, None, 0)
+    }
+
+    /// Commits that letters are dealt with.
+    fn settle(&mut self, settle: Settle) -> Result<(), WorkError> {
+        let (entry, done) = settle.at(self.engine.position());
+        self.commit(Commit { control: vec![entry], ..Commit::default() }, Output::default(), None, 0)?;
+        self.scored.back_mut().expect("it was just queued").settling = Some(done);
+        Ok(())
     }
 
     /// Where nothing comes, a slice of state goes with an empty commit.

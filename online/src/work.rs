@@ -4,6 +4,7 @@ use crate::{
     committed::{CommitSink, ShardRef},
     kept::{Found, KeepLimits},
     metrics::{Registry, ShardMetrics},
+    settlement::Settlements,
     stores::Stores,
 };
 use kizashi_models::{decode::Decoder, engine::ConfigError, position::Position};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub keep: KeepLimits,
     /// Bounds of batches and rounds.
     pub pace: Pace,
+    /// Letters that operators have dealt with.
+    pub settlements: Arc<Settlements>,
 }
 
 /// Bounds of batches and rounds.

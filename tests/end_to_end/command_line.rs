@@ -75,6 +75,41 @@ fn dead_letters_are_listed_and_tried_again() {
 }
 
 #[test]
+fn dead_letters_are_scored_once_the_mapping_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let letters = |url: &str| {
+        let list = run(&["dead-letters", "list", "--server", url], b"");
+        assert!(list.status.success(), "{list:?}");
+        list.stdout.lines().count()
+    };
+    let service = Service::start(&data);
+    let url = service.url();
+    let lines = b"{\"sensor\":\"a\",\"value\":1}\n{\"sensor\":\"b\",\"value\":2}\nnonsense\n";
+    assert!(run(&["put", "--server", &url], lines).status.success());
+    eventually(|| (letters(&url) == 3).then_some(()));
+    assert!(service.stop().status.success());
+
+    let service = Service::start_with(&data, "[streams.events.mapping]\nseries = \"sensor\"\n", &[]);
+    let url = service.url();
+    assert_eq!(letters(&url), 3);
+    let replay = run(&["dead-letters", "replay", "--server", &url], b"");
+    assert_eq!(
+        replay.stdout, "2 replayed, 1 still can't be decoded, 0 are gone from the stream\n",
+        "{replay:?}"
+    );
+    eventually(|| (letters(&url) == 1).then_some(()));
+    // Settled is durable, and what was settled is not replayed again.
+    service.kill();
+    let service = Service::start_with(&data, "[streams.events.mapping]\nseries = \"sensor\"\n", &[]);
+    let replay = run(&["dead-letters", "replay", "--server", &service.url()], b"");
+    assert_eq!(
+        replay.stdout, "0 replayed, 1 still can't be decoded, 0 are gone from the stream\n",
+        "{replay:?}"
+    );
+}
+
+#[test]
 fn a_service_that_is_not_there_is_told_as_such() {
     for arguments in [&["alerts"][..], &["put"], &["dead-letters", "list"], &["agent"]] {
         // Port 9 is discard: nothing listens there on a test machine.

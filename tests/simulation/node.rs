@@ -136,6 +136,7 @@ impl Setting {
             clock: self.clock.clone(),
             registry: registry.clone(),
             keep: KeepLimits { alerts_max: 1_000, dead_letters_max: 100 },
+            settlements: Default::default(),
             pace: Pace {
                 batch_records_max: 64,
                 round_records: 100,

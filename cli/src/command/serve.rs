@@ -17,7 +17,9 @@ use kizashi_models::{
 use kizashi_online::{
     kept::KeepLimits,
     metrics::Registry,
+    replay::Replay,
     serve::{Bound, Parts, PortLimits, server},
+    settlement::Settlements,
     stores::{StoreLimits, Stores},
     views::{ViewLimits, Views},
     work::{Pace, Shared, WatchedStream},
@@ -84,6 +86,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         ..ViewLimits::default()
     };
     let views = Arc::new(Views::new(limits, stores.clone()));
+    let settlements = Arc::new(Settlements::default());
+    let watched = watched(config)?;
     let shared = Shared {
         streams: streams.clone(),
         stores: stores.clone(),
@@ -95,10 +99,11 @@ async fn serve(config: &Config) -> Result<(), Failure> {
             dead_letters_max: per_shard(config, config.keep.dead_letters_max as u64) as usize,
         },
         pace: Pace::default(),
+        settlements: settlements.clone(),
     };
     let detector = DefaultDetector::default();
     let snapshot = detector.snapshot_id();
-    let workers = Workers::start(shared.clone(), watched(config)?, detector, config.detect.clone())
+    let workers = Workers::start(shared.clone(), watched.clone(), detector, config.detect.clone())
         .await
         .map_err(Failure::run)?;
 
@@ -107,7 +112,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         stream: streams.clone(),
         views,
         history: stores,
-        dead_letters: Arc::new(NoReplay),
+        dead_letters: Arc::new(Replay::new(streams.clone(), &watched, settlements)),
         workers: Arc::new(move || meter.status()),
         metrics: Arc::new(move || registry.render()),
         assets: Arc::new(|path, accept_encoding| {
@@ -208,15 +213,4 @@ pub fn store_limits(config: &Config) -> StoreLimits {
 fn per_shard(config: &Config, bound: u64) -> u64 {
     let shards: u64 = config.streams.values().map(|stream| u64::from(stream.shards)).sum();
     (bound / shards.max(1)).max(1)
-}
-
-struct NoReplay;
-impl kizashi_online::serve::DeadLetterReplay for NoReplay {
-    fn replay<'a>(
-        &'a self,
-        _: &'a kizashi_online::committed::ShardRef,
-        _: Vec<kizashi_models::position::Source>,
-    ) -> kizashi_stream::api::BoxFuture<'a, Result<kizashi_online::serve::ReplayOutcome, String>> {
-        Box::pin(async { Err("not yet".into()) })
-    }
 }

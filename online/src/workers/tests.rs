@@ -131,6 +131,7 @@ impl House {
             clock: self.clock.clone(),
             registry: Arc::new(Registry::default()),
             keep: KeepLimits { alerts_max: 1000, dead_letters_max: 100 },
+            settlements: Default::default(),
             pace: self.pace,
         };
         let started = Workers::start(shared, vec![self.watched()], detector(), config()).await;
