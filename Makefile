@@ -24,7 +24,7 @@ quick:
 bench:
 	@scripts/bench.sh
 
-# 100 kills in the middle of a load, and what was lost: nothing, or it fails.
+# 100 kills in the middle of a load, 20,000 simulated power losses, and what was lost: nothing, or it fails.
 soak:
 	@scripts/soak.sh
 
