@@ -6,12 +6,15 @@ use crate::{
     load::Load,
     node::{Opened, STREAM, Shown, config, detector, watched},
 };
-use kizashi_models::alert::{Alert, AlertId, AlertKind, Change};
-use kizashi_online::{audit::Audit, committed::ShardRef};
+use kizashi_models::{
+    alert::{Alert, AlertId, AlertKind, Change},
+    observation::{Observation, Values, decode_routed},
+};
+use kizashi_online::{audit::Audit, committed::ShardRef, work::SCORE};
 use kizashi_storage::commit::{Commit, Control};
 use kizashi_stream::api::{StartingPosition, Stream};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
 };
 
@@ -58,6 +61,7 @@ impl Left<'_> {
         assert_eq!(report.observations, report.rekeyed, "all is at rest: {report}");
         assert_eq!(self.shown.dead_letters as u64, report.dead_letters, "dead letters that are shown");
         assert_eq!(self.shown.series, self.load.series(), "series that are shown");
+        self.check_points().await;
         found.records = report.records;
         found.observations = report.observations;
         found.dead_letters = report.dead_letters;
@@ -93,6 +97,44 @@ impl Left<'_> {
         for (text, times) in times {
             let attempts = load.attempts(&text);
             assert!(times <= attempts, "{text} stands there {times} times and was put {attempts} times");
+        }
+    }
+
+    /// The history keeps a point of each observation, but for one that a producer has repeated.
+    async fn check_points(&self) {
+        for (shard, read) in self.opened.applications().await.expect("the streams are there") {
+            if &*shard.application != SCORE {
+                continue;
+            }
+            let history = self.opened.stores.history(&shard).expect("a history");
+            let mut kept = BTreeSet::new();
+            let mut contents = BTreeSet::new();
+            for series in (0..self.load.series()).map(|number| number.to_string()) {
+                let found = history.query(&series, i64::MIN, i64::MAX).expect("it can be read");
+                for point in found.into_iter().flat_map(|found| found.points) {
+                    contents.insert((series.clone(), point.time_ms, point.fields[0].value.to_bits()));
+                    kept.insert(point.position.sequence);
+                }
+            }
+            let streams = &self.opened.streams;
+            let from = StartingPosition::TrimHorizon;
+            let mut cursor = streams.cursor(&read, &shard.shard, from).await.expect("a cursor");
+            loop {
+                let batch = streams.read(&read, &shard.shard, cursor, 1_000, 1 << 20).await.expect("records");
+                if batch.records.is_empty() {
+                    break;
+                }
+                cursor = batch.next.expect("the shard is open");
+                for record in batch.records.iter().filter(|record| !kept.contains(&record.sequence.0)) {
+                    let Observation { series, time_ms, values } =
+                        decode_routed(&record.data).expect("an observation").observation;
+                    let (Some(time_ms), Values::One(value)) = (time_ms, &values) else {
+                        panic!("{shard:?} {}: no point of {series} {values:?}", record.sequence);
+                    };
+                    let repeats = contents.contains(&(series.to_string(), time_ms, value.to_bits()));
+                    assert!(repeats, "{shard:?} {}: no point of {series} at {time_ms}", record.sequence);
+                }
+            }
         }
     }
 
