@@ -18,6 +18,7 @@ use kizashi_models::{
 use kizashi_online::{
     kept::KeepLimits,
     metrics::{Registry, ShardMetrics},
+    settlement::Settlements,
     stores::{StoreLimits, Stores},
     views::{ViewLimits, Views},
     work::{Pace, SCORE, Shared, WatchedStream},
@@ -97,6 +98,7 @@ async fn measure(dir: &Path, arguments: &Arguments, rekey: bool, goal: f64) -> R
         registry: registry.clone(),
         keep: KeepLimits { alerts_max: 10_000, dead_letters_max: 10_000 },
         pace: Pace::default(),
+        settlements: Arc::new(Settlements::default()),
     };
     let decoder = Arc::new(Decoder::new(&Mapping::default())?);
     let watched = WatchedStream { name: STREAM.into(), rekey, decoder };
