@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod committed;
+pub mod counted;
 pub mod kept;
 pub mod metrics;
 pub mod replay;

@@ -15,6 +15,7 @@ use kizashi_models::{
     detector::{DefaultDetector, Detector},
 };
 use kizashi_online::{
+    counted::CountedStream,
     kept::KeepLimits,
     metrics::Registry,
     replay::Replay,
@@ -107,9 +108,13 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .await
         .map_err(Failure::run)?;
 
+    // What comes in through the ports is counted; the workers read the streams themselves.
+    let names = config.streams.keys().map(String::as_str);
+    let counted = Arc::new(CountedStream::new(streams.clone(), registry.clone(), names));
+    let refused = counted.clone();
     let meter = status::Meter::start(&registry, stores.clone(), &streams, snapshot, config).await;
     let parts = Parts {
-        stream: streams.clone(),
+        stream: counted.clone(),
         views,
         history: stores,
         dead_letters: Arc::new(Replay::new(streams.clone(), &watched, settlements)),
@@ -122,13 +127,17 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         limits: PortLimits::default(),
     };
     let record_bytes_max = if config.log.large_records { 10 << 20 } else { 1 << 20 };
-    let answers =
-        kinesis::Options { clock: shared.clock.clone(), record_bytes_max, ..kinesis::Options::default() };
+    let answers = kinesis::Options {
+        clock: shared.clock.clone(),
+        record_bytes_max,
+        refused: Arc::new(move |stream, code, records| refused.refused(stream, code, records)),
+        ..kinesis::Options::default()
+    };
     let (stop, stopped) = watch::channel(false);
     let ready = format!("ready listen={} kinesis={}", grpc.address(), kinesis.address());
     let (grpc, kinesis) = (grpc.listen().map_err(Failure::run)?, kinesis.listen().map_err(Failure::run)?);
     let serving = tokio::spawn(server(parts).serve(grpc, until(stopped.clone())));
-    let answering = tokio::spawn(kinesis::serve(kinesis, streams, answers, until(stopped)));
+    let answering = tokio::spawn(kinesis::serve(kinesis, counted, answers, until(stopped)));
     report::line(ready)?;
 
     tokio::select! {

@@ -19,5 +19,5 @@ mod token;
 mod validation;
 mod wire;
 
-pub use options::Options;
+pub use options::{OnRefused, Options};
 pub use server::{BeyondLoopback, refuse_beyond_loopback, serve};

@@ -3,6 +3,10 @@
 use crate::clock::{Clock, SystemClock};
 use std::{fmt, sync::Arc, time::Duration};
 
+/// Told of a put that was refused: the stream, as the client named it, the API's name of the error, and how many
+/// records.
+pub type OnRefused = dyn Fn(&str, &str, u64) + Send + Sync;
+
 /// Bounds of the endpoint, and the seams that tests replace.
 #[derive(Clone)]
 pub struct Options {
@@ -23,6 +27,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// Time that requests under way have to end once the endpoint is told to stop. Default 10 s.
     pub drain_timeout: Duration,
+    /// Told of records that are refused before they come to the streams. By default nobody is.
+    pub refused: Arc<OnRefused>,
     /// Key of the checksum in iterators. Iterators survive a restart with the same key.
     pub token_key: [u8; 32],
     /// Tells when a token was issued and whether it is too old.
@@ -39,6 +45,7 @@ impl Default for Options {
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
+            refused: Arc::new(|_, _, _| {}),
             token_key: *b"kizashi kinesis iterator token 1",
             clock: Arc::new(SystemClock::default()),
         }

@@ -47,7 +47,9 @@ pub(in crate::kinesis) async fn put_record(mut invocation: Invocation<'_>) -> Re
         }
         entry.validate(&mut validation, &"", invocation.endpoint.options.record_bytes_max);
         validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
-        validation.finish()?;
+        validation.finish().inspect_err(|error| {
+            report(&invocation, &request.stream_name, &request.stream_arn, error, 1);
+        })?;
         let stream = own_stream_of(&request.stream_name, &request.stream_arn)?.to_owned();
         // Sequence numbers only grow within a shard, so the order that is asked for holds already.
         if let Some(sequence) = &request.sequence_number_for_ordering
@@ -108,7 +110,9 @@ pub(in crate::kinesis) async fn put_records(mut invocation: Invocation<'_>) -> R
             }
         }
         validate_stream(&mut validation, &request.stream_name, &request.stream_arn);
-        validation.finish()?;
+        validation.finish().inspect_err(|error| {
+            report(&invocation, &request.stream_name, &request.stream_arn, error, elements.len());
+        })?;
         let stream = own_stream_of(&request.stream_name, &request.stream_arn)?.to_owned();
         (stream, take_records(elements)?)
     };
@@ -131,6 +135,18 @@ pub(in crate::kinesis) async fn put_records(mut invocation: Invocation<'_>) -> R
         });
     });
     Ok(encoder.finish().into())
+}
+
+/// Tells the listener of records that break a constraint.
+fn report(
+    invocation: &Invocation<'_>,
+    name: &Option<Text<'_>>,
+    arn: &Option<Text<'_>>,
+    error: &ApiError,
+    records: usize,
+) {
+    let stream = own_stream_of(name, arn).unwrap_or_default();
+    (invocation.endpoint.options.refused)(stream, error.code, records as u64);
 }
 
 fn validate_count(validation: &mut Validation, count: usize) {

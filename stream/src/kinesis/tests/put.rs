@@ -232,3 +232,22 @@ async fn a_stream_that_fails_is_the_servers_fault() {
     assert_eq!(reply.status, 500);
     assert_eq!(refusal(&reply), ("InternalFailure".to_owned(), "the disk is full".to_owned()));
 }
+
+#[tokio::test]
+async fn records_that_break_a_constraint_are_told_to_the_listener() {
+    let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let listener = heard.clone();
+    let refused = move |stream: &str, code: &str, records: u64| {
+        listener.lock().push((stream.to_owned(), code.to_owned(), records));
+    };
+    let options = Options { record_bytes_max: 4, refused: Arc::new(refused), ..Options::default() };
+    let streams = Arc::new(ScriptedStream::default());
+    let service = Service::before(streams, options, ManualClock::at(0)).await;
+    let large = entry("k", b"large");
+    let body = json!({ "StreamName": "s", "PartitionKey": "k", "Data": large["Data"] });
+    assert_eq!(refusal(&service.call("PutRecord", body).await).0, "ValidationException");
+    let body = json!({ "StreamName": "t", "Records": [entry("k", b"tiny"), large] });
+    assert_eq!(refusal(&service.call("PutRecords", body).await).0, "ValidationException");
+    let told = |stream: &str, records| (stream.to_owned(), "ValidationException".to_owned(), records);
+    assert_eq!(*heard.lock(), [told("s", 1), told("t", 2)]);
+}
