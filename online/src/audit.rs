@@ -5,6 +5,8 @@
 //! stream that was scored, replayed into an empty state, gives the alerts and digests of every commit bit for
 //! bit.
 
+#[cfg(test)]
+mod damage_tests;
 mod rekeyed;
 mod replayed;
 
