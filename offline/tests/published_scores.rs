@@ -40,7 +40,8 @@ fn the_numenta_benchmark() {
     for ours in &report.nab {
         let theirs = &theirs[ours.profile];
         assert_near(ours.score, &theirs["score"], 0.005 + 1e-9);
-        assert_near(ours.threshold, &theirs["threshold"], 0.0);
+        // Reading JSON may cost the last bit.
+        assert_near(ours.threshold, &theirs["threshold"], 1e-12);
         assert_eq!(ours.windows_found as u64, theirs["windows_found"]);
         assert_eq!(ours.false_positives as u64, theirs["false_positives"]);
     }

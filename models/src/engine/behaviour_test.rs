@@ -118,16 +118,16 @@ fn vector(fields: &[(&str, f64)], time_ms: i64) -> Observation {
 fn an_episode_opens_once_worsens_and_closes() {
     let mut bench = Bench::new(EngineConfig::default());
     bench.steady(&["cpu"], 100);
-    // One a second and 0.1 a week: log10(6,048,000) = 6.8.
+    // One a second and 0.1 a week: log10(6,048,000) = 6.8, less 2.7 for a series that is 100 seconds old.
     bench.now_ms += SECOND_MS;
-    bench.put("cpu", 6.7);
+    bench.put("cpu", 3.9);
     assert_eq!(bench.changes(), []);
     bench.now_ms += SECOND_MS;
-    bench.put("cpu", 7.0);
+    bench.put("cpu", 4.3);
     assert_eq!(bench.changes(), [(Change::Opened, Severity::Info)]);
     let opened = bench.out.events[0].alert.clone();
     assert_eq!((opened.opened_ms, opened.kind, opened.snapshot), (bench.now_ms, AlertKind::Anomaly, [7; 32]));
-    assert_eq!(opened.why, "cpu was 7, expected 0 to 2 (about 1); unusual since 22:15:02 UTC");
+    assert_eq!(opened.why, "cpu was 4.3, expected 0 to 2 (about 1); unusual since 22:15:02 UTC");
     assert_eq!(bench.engine.summary("cpu").unwrap().open_alert, Some(opened.id));
     bench.now_ms += SECOND_MS;
     bench.put("cpu", 12.0);
@@ -181,7 +181,7 @@ fn the_young_open_nothing() {
     }
     bench.now_ms += SECOND_MS;
     bench.put("cpu", 8.0);
-    assert_eq!(bench.changes(), [(Change::Opened, Severity::Warning)]);
+    assert_eq!(bench.changes(), [(Change::Opened, Severity::Critical)]);
 }
 
 #[test]

@@ -9,7 +9,12 @@ pub(super) const SURPRISE_MIN: f64 = 2.0;
 /// Observations before which nothing opens an alert.
 const INFANT: u64 = 8;
 /// Observations before which only twice the surprise opens an alert: little is known yet.
-const YOUNG: u64 = 30;
+pub(super) const YOUNG: u64 = 30;
+/// The false alerts that a young series is allowed beyond its budget, so that it need not be a week old to say
+/// anything: those of a day, spread over its age on a logarithmic scale that begins at a minute. In its first month
+/// that is 1.5 times the budget of a week, in all.
+const ADVANCE_WEEKS: f64 = 1.0 / 7.0;
+const BIRTH_WEEKS: f64 = 1.0 / (7.0 * 24.0 * 60.0);
 /// What an alert beyond the allowance adds to the surprise that the next one needs, and at most.
 const OFFSET_STEP: f64 = 0.25;
 const OFFSET_MAX: f64 = 1.5;
@@ -39,8 +44,12 @@ impl Budget {
             return f64::INFINITY;
         }
         self.settle(per_week, pace.clock_ms());
-        let base = libm::log10(pace.per_week() / per_week).max(SURPRISE_MIN);
-        let caution = if observations < YOUNG { 2.0 } else { 1.0 };
+        let young = observations < YOUNG;
+        let age_weeks = observations as f64 / pace.per_week();
+        let advance = if young { 0.0 } else { ADVANCE_WEEKS / (age_weeks + BIRTH_WEEKS) };
+        let allowed = per_week * (1.0 + advance);
+        let base = libm::log10(pace.per_week() / allowed).max(SURPRISE_MIN);
+        let caution = if young { 2.0 } else { 1.0 };
         base * caution + self.offset
     }
 
@@ -84,9 +93,22 @@ mod tests {
     #[test]
     fn the_threshold_is_what_the_budget_allows_at_the_series_pace() {
         let pace = paced(1000, 300_000);
-        let threshold = Budget::new(0).threshold(0.1, &pace, 1000);
+        let threshold = Budget::new(0).threshold(0.1, &pace, 10_000_000);
         assert!((threshold - 4.3045).abs() < 1e-3, "{threshold}");
-        assert!((Budget::new(0).threshold(1.0, &pace, 1000) - (threshold - 1.0)).abs() < 1e-9);
+        assert!((Budget::new(0).threshold(1.0, &pace, 10_000_000) - (threshold - 1.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_the_young_are_allowed_in_advance_is_bounded() {
+        let pace = paced(1000, 1000);
+        let mut false_alerts = 0.0;
+        // Of a series that reports each second, in its first four weeks.
+        for second in (30..4 * 604_800).step_by(30) {
+            false_alerts += 30.0 * libm::pow(10.0, -Budget::new(0).threshold(0.1, &pace, second));
+        }
+        assert!((0.4..0.4 + 0.16).contains(&false_alerts), "{false_alerts}");
+        let two_minutes = Budget::new(0).threshold(0.1, &pace, 120);
+        assert!((4.0..4.5).contains(&two_minutes), "{two_minutes}");
     }
 
     #[test]

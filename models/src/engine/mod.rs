@@ -16,6 +16,7 @@ mod pace;
 mod piece;
 mod recovery;
 mod rounds;
+mod run;
 mod series;
 mod shared;
 mod timers;

@@ -1,18 +1,19 @@
 //! One observation: scored, learnt from, and what comes of it.
 
-use super::budget::{Budget, SURPRISE_MIN};
+use super::budget::{Budget, SURPRISE_MIN, YOUNG};
 use super::digest::{hash_key, hash_observation};
 use super::episode::{Episode, Seen, Step};
 use super::habit::Habit;
 use super::pace::Pace;
+use super::run::Run;
 use super::series::Series;
 use super::{Detector, Engine, Output, Rejection};
 use crate::alert::{Alert, AlertEvent, Change};
 use crate::observation::{FIELDS_MAX, Observation, Values};
 use crate::position::{Position, Source};
 
-/// An observation opens an episode by its surprise, which is what a budget is about; but only if it stands
-/// out from the recent past by at least so much onset.
+/// An observation, or a run of them, opens an episode by its surprise, which is what a budget is about; but
+/// only if it stands out from the recent past by at least so much onset.
 const ONSET_MIN: f64 = 0.5;
 
 impl<D: Detector> Engine<D> {
@@ -135,6 +136,7 @@ impl<D: Detector> Engine<D> {
             pace: Pace::new(time_ms),
             habit: Habit::new(),
             budget: Budget::new(time_ms),
+            run: Run::default(),
             episode: None,
             silence: None,
             dirty: false,
@@ -249,11 +251,18 @@ impl<D: Detector> Engine<D> {
                     self.open_alerts -= 1;
                 }
             }
-        } else if scored.surprise >= SURPRISE_MIN && scored.onset >= ONSET_MIN {
+            return;
+        }
+        // By itself, or together with those before it; of the young little is known, so no run counts.
+        let run =
+            if series.observations < YOUNG { 0.0 } else { series.run.observe(scored.surprise, scored.onset) };
+        let rarity = run.max(scored.surprise);
+        if rarity >= SURPRISE_MIN && series.run.onset().max(scored.onset) >= ONSET_MIN {
             let budget = config.false_alerts_per_week;
             let threshold = series.budget.threshold(budget, &series.pace, series.observations);
-            if scored.surprise >= threshold {
+            if rarity >= threshold {
                 series.budget.spend();
+                series.run.end();
                 let mut episode = Episode::open(seen, threshold, series.source(), self.snapshot);
                 episode.wait(series.seen_ms, series.habit.usual_ms());
                 event(Change::Opened, episode.alert.clone());

@@ -6,6 +6,7 @@ use super::digest::hash_key;
 use super::episode::Episode;
 use super::habit::Habit;
 use super::pace::Pace;
+use super::run::Run;
 use super::series::Series;
 use super::shared::Shared;
 use crate::alert::Alert;
@@ -52,6 +53,7 @@ pub(super) fn encode<D: Detector>(
     series.pace.encode(out);
     series.habit.encode(out);
     series.budget.encode(out);
+    series.run.encode(out);
     out.push(u8::from(series.episode.is_some()));
     if let Some(episode) = &series.episode {
         episode.encode(out);
@@ -109,6 +111,7 @@ pub(super) fn decode<D: Detector>(
         pace: Pace::decode(reader)?,
         habit: Habit::decode(reader)?,
         budget: Budget::decode(reader)?,
+        run: Run::decode(reader)?,
         episode: if reader.bool()? { Some(Box::new(Episode::decode(reader)?)) } else { None },
         silence: if reader.bool()? { Some(Box::new(Alert::decode(reader.bytes()?)?)) } else { None },
         detector: detector.decode(reader.bytes()?)?,

@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::episode::Episode;
 use super::habit::Habit;
 use super::pace::Pace;
+use super::run::Run;
 use super::{EngineConfig, Summary};
 use crate::alert::Alert;
 use crate::position::{Position, Source};
@@ -38,6 +39,7 @@ pub(super) struct Series<S> {
     pub(super) pace: Pace,
     pub(super) habit: Habit,
     pub(super) budget: Budget,
+    pub(super) run: Run,
     pub(super) episode: Option<Box<Episode>>,
     pub(super) silence: Option<Box<Alert>>,
     /// Not part of a piece: whether it changed since its piece was last given,

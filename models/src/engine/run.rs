@@ -1,0 +1,115 @@
+//! Evidence of a run: observations that are each somewhat unusual, one after the other, are together more so.
+
+use crate::codec::{CodecError, Reader, put_f64};
+
+/// Taken from each observation's surprise. Surprise of usual observations averages 1 / ln 10 = 0.43, so a sum
+/// less this much keeps returning to 0.
+const ALLOWANCE: f64 = 1.0;
+/// The sum exceeds h about as often as one observation's surprise exceeds this times h: the positive root
+/// of ln 10 / (ln 10 - x) = exp(x · ALLOWANCE), over ln 10.
+const RARITY: f64 = 0.856;
+/// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
+/// a run, and only the first is news.
+const NEWS: f64 = 1.5;
+/// Share of the largest sum so far that is forgotten with each observation.
+const FORGETTING: f64 = 1.0 / 5_000.0;
+
+/// A one-sided cumulative sum of surprise (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Run {
+    sum: f64,
+    /// The largest sum in the run.
+    peak: f64,
+    /// The largest onset in the run.
+    onset: f64,
+    /// The largest sum of the runs before it, forgotten slowly.
+    largest: f64,
+}
+
+impl Run {
+    /// Takes an observation in; returns the surprise of one observation as rare as the run.
+    pub(super) fn observe(&mut self, surprise: f64, onset: f64) -> f64 {
+        let sum = self.sum + surprise - ALLOWANCE;
+        self.largest *= 1.0 - FORGETTING;
+        if sum <= 0.0 {
+            self.end();
+            return 0.0;
+        }
+        self.sum = sum;
+        self.peak = self.peak.max(sum);
+        self.onset = self.onset.max(onset);
+        if sum > self.largest * NEWS { sum * RARITY } else { 0.0 }
+    }
+
+    /// The largest onset of its observations.
+    pub(super) fn onset(&self) -> f64 {
+        self.onset
+    }
+
+    /// Ends the run, as it does by itself, or once an alert has told of it.
+    pub(super) fn end(&mut self) {
+        *self = Self { largest: self.largest.max(self.peak), ..Self::default() };
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        [self.sum, self.peak, self.onset, self.largest].into_iter().for_each(|value| put_f64(out, value));
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self { sum: reader.f64()?, peak: reader.f64()?, onset: reader.f64()?, largest: reader.f64()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Surprise of usual observations: -log10 of a uniform number.
+    fn usual(count: usize) -> impl Iterator<Item = f64> {
+        let mut state = 1_u64;
+        (0..count).map(move |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            -libm::log10(((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64)
+        })
+    }
+
+    #[test]
+    fn of_bursts_that_are_alike_the_first_is_news() {
+        let mut run = Run::default();
+        let mut burst = |size: f64| {
+            let largest = (0..10).map(|_| run.observe(size, 1.0)).fold(0.0, f64::max);
+            (0..30).for_each(|_| {
+                run.observe(0.3, 0.0);
+            });
+            largest
+        };
+        assert!(burst(2.0) > 7.0);
+        assert_eq!(burst(2.0), 0.0);
+        assert_eq!(burst(2.2), 0.0);
+        assert!(burst(3.0) > 14.0, "a larger one is");
+    }
+
+    #[test]
+    fn the_sum_is_as_rare_as_it_says() {
+        let mut run = Run::default();
+        let count = 2_000_000;
+        let rarities: Vec<f64> = usual(count).map(|surprise| run.observe(surprise, 0.0)).collect();
+        for s in [2.0, 3.0, 4.0] {
+            let share = rarities.iter().filter(|rarity| **rarity >= s).count() as f64 / count as f64;
+            let expected = libm::pow(10.0, -s);
+            // The mark holds up to a constant below 1: a run errs on the side of silence.
+            assert!(share < expected, "s {s}: {share}");
+        }
+    }
+
+    #[test]
+    fn some_surprises_in_a_row_are_as_rare_as_a_large_one() {
+        let mut run = Run::default();
+        let rarities: Vec<f64> = [3.0, 3.0, 2.7, 2.5, 2.2].map(|surprise| run.observe(surprise, 1.0)).into();
+        assert!(rarities[0] < 2.0 && rarities[4] > 7.0, "{rarities:?}");
+        (0..20).for_each(|_| {
+            run.observe(0.4, 0.0);
+        });
+        assert_eq!((run.sum, run.onset), (0.0, 0.0), "it has ended");
+    }
+}
