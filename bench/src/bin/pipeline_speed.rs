@@ -39,7 +39,6 @@ use std::{
 };
 
 const STREAM: &str = "events";
-const SHARDS: u32 = 4;
 /// Between two observations of a series.
 const STEP_MS: i64 = 10_000;
 /// One observation in so many is far off.
@@ -62,6 +61,12 @@ struct Arguments {
     /// Observations of each series.
     #[arg(long, default_value_t = 200)]
     observations: usize,
+    /// Shards of the stream.
+    #[arg(long, default_value_t = 4)]
+    shards: u32,
+    /// Observations of a shard in which a round of pieces of state is written.
+    #[arg(long, default_value_t = Pace::default().round_records)]
+    round_records: u64,
     /// Only with re-keying (true) or only without (false).
     #[arg(long)]
     rekey: Option<bool>,
@@ -82,7 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn measure(dir: &Path, arguments: &Arguments, rekey: bool, goal: f64) -> Result<(), Box<dyn Error>> {
     let fs = Arc::new(StdFileSystem);
     let streams = EmbeddedStreams::open(fs.clone(), dir, Options::default())?;
-    streams.create_stream(STREAM, SHARDS).await?;
+    streams.create_stream(STREAM, arguments.shards).await?;
     let bytes = put(&streams, arguments).await?;
     let limits = StoreLimits {
         history: HistoryOptions { bytes_max: 1 << 30, ..HistoryOptions::default() },
@@ -97,7 +102,7 @@ async fn measure(dir: &Path, arguments: &Arguments, rekey: bool, goal: f64) -> R
         clock: Arc::new(SystemClock::default()),
         registry: registry.clone(),
         keep: KeepLimits { alerts_max: 10_000, dead_letters_max: 10_000 },
-        pace: Pace::default(),
+        pace: Pace { round_records: arguments.round_records, ..Pace::default() },
         settlements: Arc::new(Settlements::default()),
     };
     let decoder = Arc::new(Decoder::new(&Mapping::default())?);

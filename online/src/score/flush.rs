@@ -73,7 +73,7 @@ struct Round {
     changes: u64,
     /// Bytes it has written.
     bytes: u64,
-    /// Bytes of the round before.
+    /// Bytes of the round before, or as many as are expected of this one.
     bytes_before: u64,
     /// Bytes that may be written now, and since when.
     credit: u64,
@@ -93,19 +93,7 @@ impl Flusher {
         marked: Option<Position>,
         changes: u64,
     ) -> Self {
-        let now_ms = clock.elapsed_ms();
-        let round = Round {
-            open: false,
-            commits_from: 0,
-            began_ms: now_ms,
-            changes,
-            bytes: 0,
-            bytes_before: SLICE_BYTES_MIN,
-            credit: 0,
-            sliced_ms: now_ms,
-            marked,
-            hurry: false,
-        };
+        let round = Round::new(clock.elapsed_ms(), changes, marked);
         Self { store, history, clock, pace, waiting: VecDeque::new(), running: None, round }
     }
 
@@ -119,10 +107,8 @@ impl Flusher {
     ) -> Option<Slice> {
         let round = &mut self.round;
         round.changes += changes;
-        if self.waiting.len() >= SLICES_WAITING && !round.hurry {
-            return None;
-        }
-        let budget = round.budget(&self.pace, changes, now_ms)?;
+        let room = self.waiting.len() < SLICES_WAITING;
+        let budget = round.budget(&self.pace, changes, now_ms, room)?;
         if !round.open {
             round.open = true;
             round.commits_from = commit + 1;
@@ -143,6 +129,7 @@ impl Flusher {
             let mark = Mark { replay_from, stream_time_ms, commits_from: round.commits_from };
             slice.end = Some((mark, forgotten));
             round.open = false;
+            round.credit = 0;
             round.bytes_before = round.bytes.max(SLICE_BYTES_MIN);
             round.marked = Some(replay_from);
             round.hurry = false;
@@ -164,9 +151,11 @@ impl Flusher {
         self.running.is_some() || !self.waiting.is_empty()
     }
 
-    /// Whether more may be queued: what waits is bounded.
+    /// Whether more may be scored: what waits is bounded, and a round that the disk can't follow is waited for,
+    /// so that what a recovery replays is bounded too.
     pub fn has_room(&self) -> bool {
-        self.waiting.len() < WRITES_WAITING
+        let late = self.round.changes >= self.pace.round_records && self.is_busy();
+        self.waiting.len() < WRITES_WAITING && !late
     }
 
     /// Writes the next that waits. May be dropped and called again.
@@ -208,31 +197,45 @@ impl Flusher {
 }
 
 impl Round {
-    /// Bytes that are to be written now: enough that the round ends in time.
-    fn budget(&mut self, pace: &Pace, changes: u64, now_ms: u64) -> Option<u64> {
+    fn new(now_ms: u64, changes: u64, marked: Option<Position>) -> Self {
+        Self {
+            open: false,
+            commits_from: 0,
+            began_ms: now_ms,
+            changes,
+            bytes: 0,
+            bytes_before: SLICE_BYTES_MIN,
+            credit: 0,
+            sliced_ms: now_ms,
+            marked,
+            hurry: false,
+        }
+    }
+
+    /// Bytes that are to be written now, where there is room for a slice: enough that the round ends in time.
+    fn budget(&mut self, pace: &Pace, changes: u64, now_ms: u64, room: bool) -> Option<u64> {
         if self.hurry {
             return Some(u64::MAX);
         }
         let elapsed_ms = now_ms.saturating_sub(self.began_ms);
-        if !self.open {
-            // Half of the time lies between rounds, so that what changes often is not written all the time.
-            let due = self.changes >= pace.round_records / 2 || elapsed_ms >= pace.round_ms / 2;
-            if !due {
-                return None;
-            }
-            self.credit = 0;
+        let over = self.changes >= pace.round_records / 2 || elapsed_ms >= pace.round_ms / 2;
+        // Half of the time lies between rounds, so that what changes often is not written all the time.
+        if !self.open && !over {
+            return None;
+        }
+        let late = self.open && over;
+        if late {
+            // There is more than in the round before, or the disk is slow: as much again is expected as was written.
+            self.bytes_before = self.bytes_before.max(self.bytes * 2);
         }
         let since_ms = now_ms.saturating_sub(self.sliced_ms);
         let per_record = self.bytes_before.saturating_mul(changes) / (pace.round_records / 2).max(1);
         let per_time =
             self.bytes_before.saturating_mul(since_ms.min(SLICE_MS_MAX)) / (pace.round_ms / 2).max(1);
-        self.credit += per_record.max(per_time) * 5 / 4 + 1;
-        let late = self.open && (self.changes >= pace.round_records / 2 || elapsed_ms >= pace.round_ms / 2);
-        if late {
-            // There is more than in the round before.
-            self.credit = self.credit.saturating_mul(4);
-        }
-        if self.credit < SLICE_BYTES_MIN && since_ms < SLICE_MS_MAX {
+        let slice_max = (self.bytes_before / 4).max(SLICE_BYTES_MIN);
+        let due = per_record.max(per_time) * 5 / 4 + 1;
+        self.credit = (self.credit + if late { due * 4 } else { due }).min(slice_max);
+        if !room || (self.credit < SLICE_BYTES_MIN && since_ms < SLICE_MS_MAX) {
             return None;
         }
         self.sliced_ms = now_ms;
@@ -268,4 +271,55 @@ async fn write(
         history.keep_bounds(now_ms).await?;
     }
     Ok(Done { bytes, mark, forgotten })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERIES_BYTES: u64 = 4 << 20;
+
+    /// A round of so many bytes, on a disk that takes a slice with every `takes_each`-th commit, while no time
+    /// passes: over how many observations it goes on once it is due.
+    fn observations_of_a_round(bytes_before: u64, takes_each: u64) -> u64 {
+        let pace = Pace::default();
+        let mut round = Round { bytes_before, ..Round::new(0, pace.round_records / 2, None) };
+        let changes = 1_000;
+        for commit in 1.. {
+            round.changes += changes;
+            assert!(commit < 10_000, "{round:?}");
+            let Some(budget) = round.budget(&pace, changes, 0, commit % takes_each == 0) else { continue };
+            if !round.open {
+                round.open = true;
+                round.changes = 0;
+                round.bytes = 0;
+            }
+            round.bytes += budget;
+            if round.bytes >= SERIES_BYTES {
+                return commit * changes;
+            }
+        }
+        unreachable!("it returns or fails")
+    }
+
+    #[test]
+    fn a_round_ends_in_time_however_fast_the_observations_come() {
+        let in_time = Pace::default().round_records / 2;
+        assert!(observations_of_a_round(SERIES_BYTES, 1) <= in_time);
+        // The disk is slow.
+        assert!(observations_of_a_round(SERIES_BYTES, 5) <= in_time * 3 / 2);
+        // The first round, and one with many more series than the one before.
+        assert!(observations_of_a_round(SLICE_BYTES_MIN, 1) <= in_time * 5 / 2);
+    }
+
+    #[test]
+    fn nothing_is_due_between_rounds() {
+        let pace = Pace::default();
+        let mut round =
+            Round { bytes_before: SERIES_BYTES, ..Round::new(0, pace.round_records / 2 - 1, None) };
+        assert_eq!(round.budget(&pace, 100, pace.round_ms / 2 - 1, true), None);
+        assert_ne!(round.budget(&pace, 100, pace.round_ms / 2, true), None, "time passes too");
+        round.changes += 1;
+        assert_ne!(round.budget(&pace, 20_000, 0, true), None);
+    }
 }
