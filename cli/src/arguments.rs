@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
+use kizashi_offline::table::Choice;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Anomaly detection for event streams: watches, learns, and alerts within a second.
@@ -98,12 +99,9 @@ pub struct Put {
     pub server: Server,
 }
 
-/// `kizashi replay`.
+/// What the columns of a file hold.
 #[derive(Args, Debug)]
-pub struct Replay {
-    /// The file: .csv, .parquet or .jsonl
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+pub struct Columns {
     /// Column of the time [default: the first that parses as time]
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
@@ -113,9 +111,27 @@ pub struct Replay {
     /// Columns to leave out, such as labels
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// Column of the series' key [default: one series, named after the file]
+    /// Column of the series' key [default: each file is one series, named after it]
     #[arg(long, value_name = "COLUMN")]
     pub series: Option<String>,
+}
+
+impl From<Columns> for Choice {
+    fn from(columns: Columns) -> Self {
+        let Columns { time, values, ignore, series } = columns;
+        Self { time, values, ignore, series }
+    }
+}
+
+/// `kizashi replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The file: .csv, .parquet or .jsonl
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub columns: Columns,
     /// So many times the rhythm of the rows' times, such as 1 or 60; `max` does not wait
     #[arg(long, value_name = "FACTOR", default_value = "max")]
     pub speed: Speed,
@@ -231,18 +247,9 @@ pub struct Backtest {
     /// CSV or Parquet files; each is a series of its own unless --series is given
     #[arg(value_name = "FILE", required_unless_present = "nab")]
     pub files: Vec<PathBuf>,
-    /// Column of the time [default: the first that parses as time]
-    #[arg(long, value_name = "COLUMN")]
-    pub time: Option<String>,
-    /// Columns of the values [default: all numeric columns]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
-    pub values: Vec<String>,
-    /// Columns to leave out, such as labels
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
-    pub ignore: Vec<String>,
-    /// Column of the series' key
-    #[arg(long, value_name = "COLUMN")]
-    pub series: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub columns: Columns,
     /// Folder for the scored files, one of the same name for each input
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -115,7 +115,7 @@ mod wire {
     pub struct ControlEntry {
         #[prost(bytes = "vec", tag = "1")]
         pub position: Vec<u8>,
-        #[prost(oneof = "Control", tags = "2, 3, 4, 5")]
+        #[prost(oneof = "Control", tags = "2, 3, 4")]
         pub control: Option<Control>,
     }
 
@@ -126,8 +126,6 @@ mod wire {
         #[prost(sint64, tag = "3")]
         TickMs(i64),
         #[prost(message, tag = "4")]
-        ReplayDeadLetters(Letters),
-        #[prost(message, tag = "5")]
         SettleDeadLetters(Letters),
     }
 
@@ -337,9 +335,6 @@ impl From<&ControlEntry> for wire::ControlEntry {
                 config: config.to_string(),
             }),
             Control::Tick { time_ms } => wire::Control::TickMs(*time_ms),
-            Control::ReplayDeadLetters { letters } => {
-                wire::Control::ReplayDeadLetters(letters_to_wire(letters))
-            }
             Control::SettleDeadLetters { letters } => {
                 wire::Control::SettleDeadLetters(letters_to_wire(letters))
             }
@@ -358,9 +353,6 @@ impl TryFrom<wire::ControlEntry> for ControlEntry {
                 config: engine.config.into_boxed_str(),
             },
             Some(wire::Control::TickMs(time_ms)) => Control::Tick { time_ms },
-            Some(wire::Control::ReplayDeadLetters(letters)) => {
-                Control::ReplayDeadLetters { letters: letters_from_wire(letters)? }
-            }
             Some(wire::Control::SettleDeadLetters(letters)) => {
                 Control::SettleDeadLetters { letters: letters_from_wire(letters)? }
             }
@@ -547,9 +539,8 @@ mod tests {
                 },
                 ControlEntry {
                     position: here,
-                    control: Control::ReplayDeadLetters { letters: vec![alert().source] },
+                    control: Control::SettleDeadLetters { letters: vec![alert().source] },
                 },
-                ControlEntry { position: here, control: Control::SettleDeadLetters { letters: vec![] } },
             ],
             lease: 3,
             engine_version: 1,

@@ -66,11 +66,6 @@ pub enum Control {
         /// Unix milliseconds.
         time_ms: i64,
     },
-    /// These dead letters are about to be put through the mapping once more.
-    ReplayDeadLetters {
-        /// Which.
-        letters: Vec<Source>,
-    },
     /// These dead letters are dealt with and are no longer listed.
     SettleDeadLetters {
         /// Which.

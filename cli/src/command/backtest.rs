@@ -6,18 +6,13 @@ use crate::{
     report::{self, Failure},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use kizashi_offline::{backtest, table::Choice};
+use kizashi_offline::backtest;
 
 pub fn run(arguments: Backtest) -> Result<(), Failure> {
     let config = config::load(arguments.config.as_deref(), std::env::vars())?;
     let options = backtest::Options {
         files: arguments.files,
-        choice: Choice {
-            time: arguments.time,
-            values: arguments.values,
-            ignore: arguments.ignore,
-            series: arguments.series,
-        },
+        choice: arguments.columns.into(),
         out: arguments.out,
         labels: arguments.labels,
         nab: arguments.nab,

@@ -2,12 +2,12 @@
 
 use super::acknowledged::Pump;
 use crate::{
-    arguments::{Replay, Speed},
+    arguments::{Columns, Replay, Speed},
     report::{self, Failure},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use kizashi_models::time::{parse_epoch, parse_timestamp};
-use kizashi_offline::table::{Choice, Table};
+use kizashi_offline::table::Table;
 use kizashi_proto::v1::PutRecord;
 use serde_json::{Map, Value, json};
 use std::{
@@ -31,7 +31,7 @@ struct Row {
 type Rows = Box<dyn Iterator<Item = Result<Row, Failure>>>;
 
 pub async fn run(arguments: Replay) -> Result<(), Failure> {
-    let (rows, total) = open(&arguments)?;
+    let (rows, total) = open(&arguments.file, arguments.columns)?;
     let mut pump = Pump::start(&arguments.server, &arguments.stream, false).await?;
     let bar = bar(total);
     let mut rhythm = None;
@@ -63,20 +63,14 @@ fn bar(total: Option<u64>) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(style).expect("the template is right"))
 }
 
-fn open(arguments: &Replay) -> Result<(Rows, Option<u64>), Failure> {
-    let file = arguments.file.as_path();
+fn open(file: &Path, columns: Columns) -> Result<(Rows, Option<u64>), Failure> {
     let unreadable = |error| Failure::usage(format_args!("can't read {}: {error}", file.display()));
     let is = |extension: &str| file.extension().is_some_and(|has| has.eq_ignore_ascii_case(extension));
     if is("jsonl") || is("ndjson") {
         let total = lines(file).map_err(unreadable)?;
         return Ok((json_lines(file)?, Some(total)));
     }
-    let choice = Choice {
-        time: arguments.time.clone(),
-        values: arguments.values.clone(),
-        ignore: arguments.ignore.clone(),
-        series: arguments.series.clone(),
-    };
+    let choice = columns.into();
     let table = Table::open(file, &choice).map_err(Failure::usage)?;
     // Below the header of a CSV file; Parquet has no lines.
     let total = if is("parquet") { None } else { Some(lines(file).map_err(unreadable)?.saturating_sub(1)) };
