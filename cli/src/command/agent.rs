@@ -101,7 +101,9 @@ impl Probe {
             written += disk.usage().written_bytes;
         }
         let (mut received, mut sent) = (0, 0);
-        for (_, network) in &self.networks {
+        // What this host says to itself, Kizashi's own traffic first of all, is not its network.
+        for (_, network) in self.networks.iter().filter(|(name, _)| !name.to_string_lossy().starts_with("lo"))
+        {
             received += network.received();
             sent += network.transmitted();
         }
