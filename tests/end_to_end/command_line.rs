@@ -109,6 +109,66 @@ fn dead_letters_are_scored_once_the_mapping_is_mended() {
     );
 }
 
+/// A CSV file of a burst, an observation every ten seconds.
+fn burst_file(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut random = Random::new(7);
+    let mut text = "timestamp,value,label\n".to_owned();
+    for step in 0..BURST.len() {
+        let (minute, second) = (step / 6, step % 6 * 10);
+        let value = BURST.value(step, &mut random);
+        text += &format!("2026-01-01 {:02}:{:02}:{second:02},{value},0\n", minute / 60, minute % 60);
+    }
+    let file = folder.join("boiler.csv");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_replayed_file_and_its_backtest_find_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = burst_file(folder.path());
+    let file = file.to_str().unwrap();
+    let service = Service::start(&folder.path().join("data"));
+    let url = service.url();
+    let replay = run(&["replay", file, "--ignore", "label", "--server", &url], b"");
+    assert!(replay.status.success(), "{replay:?}");
+    assert_eq!(replay.stdout, format!("{} records are durable\n", BURST.len()));
+    let live = eventually(|| {
+        let alerts = run(&["alerts", "--json", "--server", &url], b"");
+        alerts.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).next()
+    });
+    assert_eq!((&live["series"], &live["opened"]), (&"boiler".into(), &"2026-01-01T00:50:00.000Z".into()));
+
+    let out = folder.path().join("scored");
+    let backtest = run(&["backtest", file, "--ignore", "label", "--out", out.to_str().unwrap()], b"");
+    assert!(backtest.status.success() && backtest.stdout.contains("1 alerts"), "{backtest:?}");
+    let scored = std::fs::read_to_string(out.join("boiler.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = scored.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["timestamp", "value", "expected", "lower", "upper", "anomaly_score", "alert"]);
+    assert_eq!(rows.len(), 1 + BURST.len());
+    let first = rows[1..].iter().find(|row| !row[6].is_empty()).unwrap();
+    assert_eq!(first[0], "2026-01-01 00:50:00");
+
+    let wrong = run(&["backtest", file, "--values", "heat"], b"");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(wrong.stderr.contains("heat") && wrong.stderr.contains("timestamp, value, label"), "{wrong:?}");
+    let wrong = run(&["replay", file, "--server", &url, "--speed", "fast"], b"");
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+#[test]
+fn a_stopped_service_is_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let service = Service::start(&data);
+    assert!(run(&["put", "--server", &service.url()], b"{\"series\":\"a\",\"value\":1}\n").status.success());
+    assert!(service.stop().status.success());
+    let audit = run(&["audit", "--data", data.to_str().unwrap()], b"");
+    assert!(audit.status.success() && audit.stdout.contains("1 records, 1 observations"), "{audit:?}");
+    let nowhere = run(&["audit", "--data", "/nonexistent"], b"");
+    assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
+}
+
 #[test]
 fn a_service_that_is_not_there_is_told_as_such() {
     for arguments in [&["alerts"][..], &["put"], &["dead-letters", "list"], &["agent"]] {
