@@ -77,7 +77,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let _directory = DataDirectory::open(&fs, &config.data).map_err(Failure::run)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let started_ms = clock.now_ms();
-    let streams = open_streams(&fs, config, &clock).await?;
+    let options = stream_options(config, clock.clone());
+    let record_bytes_max = options.record_bytes_max();
+    let streams = open_streams(&fs, config, options).await?;
 
     let registry = Arc::new(Registry::default());
     let stores = Arc::new(Stores::new(fs, &config.data, store_limits(config)));
@@ -93,7 +95,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         streams: streams.clone(),
         stores: stores.clone(),
         sink: views.clone(),
-        clock,
+        clock: clock.clone(),
         registry: registry.clone(),
         keep: KeepLimits {
             alerts_max: per_shard(config, config.keep.alerts_max as u64) as usize,
@@ -104,7 +106,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     };
     let detector = DefaultDetector::default();
     let snapshot = detector.snapshot_id();
-    let workers = Workers::start(shared.clone(), watched.clone(), detector, config.detect.clone())
+    let workers = Workers::start(shared, watched.clone(), detector, config.detect.clone())
         .await
         .map_err(Failure::run)?;
 
@@ -126,9 +128,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         started_ms,
         limits: PortLimits::default(),
     };
-    let record_bytes_max = if config.log.large_records { 10 << 20 } else { 1 << 20 };
     let answers = kinesis::Options {
-        clock: shared.clock.clone(),
+        clock,
         record_bytes_max,
         refused: Arc::new(move |stream, code, records| refused.refused(stream, code, records)),
         ..kinesis::Options::default()
@@ -164,9 +165,8 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 async fn open_streams(
     fs: &Arc<dyn FileSystem>,
     config: &Config,
-    clock: &Arc<dyn Clock>,
+    options: Options,
 ) -> Result<Arc<EmbeddedStreams>, Failure> {
-    let options = stream_options(config, clock.clone());
     let streams = EmbeddedStreams::open(fs.clone(), &config.data, options).map_err(Failure::run)?;
     for (name, wanted) in &config.streams {
         match streams.create_stream(name, wanted.shards).await {

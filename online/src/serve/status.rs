@@ -9,8 +9,8 @@ use tonic::{Request, Response};
 /// What the workers say of themselves.
 #[derive(Clone, Debug, Default)]
 pub struct WorkerStatus {
-    /// SHA-256, in hexadecimal, of the parameters in use.
-    pub snapshot: String,
+    /// SHA-256 of the parameters in use.
+    pub snapshot: [u8; 32],
     /// Observations scored a second, over the last few seconds.
     pub records_per_second: f64,
     /// Age of the oldest record that is not scored yet; 0 where there is none.
@@ -40,7 +40,7 @@ impl Status for StatusService {
         Ok(Response::new(v1::GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: Some(wire::timestamp(self.started_ms)),
-            snapshot: workers.snapshot,
+            snapshot: wire::hexadecimal(&workers.snapshot),
             series: self.views.series_count() as u64,
             open_alerts: self.views.open_alerts() as u64,
             dead_letters: self.views.dead_letters().lock().count("") as u64,

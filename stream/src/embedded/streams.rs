@@ -64,6 +64,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Bytes that a record may have, partition key included.
+    pub fn record_bytes_max(&self) -> usize {
+        Sizes::new(self.large_records).record_bytes_max
+    }
+}
+
 /// Why embedded streams could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

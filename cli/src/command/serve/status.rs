@@ -24,7 +24,7 @@ const SAMPLES: usize = 6;
 pub struct Meter {
     shards: Vec<(ShardRef, ShardMetrics)>,
     stores: Arc<Stores>,
-    snapshot: String,
+    snapshot: [u8; 32],
     samples: Mutex<VecDeque<(Instant, u64)>>,
 }
 
@@ -55,7 +55,6 @@ impl Meter {
                 }
             }
         }
-        let snapshot = snapshot.iter().map(|byte| format!("{byte:02x}")).collect();
         let meter = Arc::new(Self { shards, stores, snapshot, samples: Mutex::default() });
         let sampled = Arc::downgrade(&meter);
         tokio::spawn(async move {
@@ -91,7 +90,7 @@ impl Meter {
         let shards: Vec<_> =
             self.shards.iter().map(|(shard, metrics)| self.shard_status(shard, metrics)).collect();
         let lag_seconds = shards.iter().map(|shard| shard.lag_seconds).fold(0.0, f64::max);
-        WorkerStatus { snapshot: self.snapshot.clone(), records_per_second, lag_seconds, shards }
+        WorkerStatus { snapshot: self.snapshot, records_per_second, lag_seconds, shards }
     }
 
     fn shard_status(&self, shard: &ShardRef, metrics: &ShardMetrics) -> ShardStatus {
