@@ -50,7 +50,7 @@ struct Run {
 impl Run {
     fn new(fields: usize) -> Self {
         let detector = DefaultDetector::default();
-        Run { state: detector.new_state(fields), detector, scored: Scored::default(), steps: 0 }
+        Run { state: detector.new_state(&vec![None; fields]), detector, scored: Scored::default(), steps: 0 }
     }
 
     fn step(&mut self, values: &[f64]) -> &Scored {

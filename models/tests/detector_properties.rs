@@ -47,8 +47,8 @@ fn bits(scored: &Scored) -> Vec<u64> {
 
 fn check(rows: &[(i64, Vec<f64>)], fields: usize, reload_at: usize) -> Result<(), TestCaseError> {
     let detector = DefaultDetector::default();
-    let (mut state, mut scored) = (detector.new_state(fields), Scored::default());
-    let (mut other, mut other_scored) = (detector.new_state(fields), Scored::default());
+    let (mut state, mut scored) = (detector.new_state(&vec![None; fields]), Scored::default());
+    let (mut other, mut other_scored) = (detector.new_state(&vec![None; fields]), Scored::default());
     let mut time_ms = 1_700_000_000_000_i64;
     for (at, (pause_ms, values)) in rows.iter().enumerate() {
         time_ms = time_ms.saturating_add(*pause_ms);
@@ -111,7 +111,7 @@ proptest! {
         rows in series(2), cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), flip in 1u8..,
     ) {
         let detector = DefaultDetector::default();
-        let (mut state, mut scored) = (detector.new_state(2), Scored::default());
+        let (mut state, mut scored) = (detector.new_state(&[None; 2]), Scored::default());
         for (_, values) in &rows {
             detector.step(&mut state, 0, values, &mut scored);
         }
@@ -130,13 +130,13 @@ proptest! {
 #[test]
 fn a_field_that_comes_later_leaves_the_others_as_they_were() {
     let detector = DefaultDetector::default();
-    let (mut state, mut scored) = (detector.new_state(1), Scored::default());
+    let (mut state, mut scored) = (detector.new_state(&[None]), Scored::default());
     for i in 0..500 {
         detector.step(&mut state, i * 60_000, &[(i % 5) as f64], &mut scored);
     }
     let before = scored.fields[0];
     for fields in 2..40 {
-        detector.add_field(&mut state);
+        detector.add_field(&mut state, None);
         let mut row = vec![f64::NAN; fields];
         row[0] = 2.0;
         row[fields - 1] = 7.0;
@@ -150,7 +150,7 @@ fn a_field_that_comes_later_leaves_the_others_as_they_were() {
 #[test]
 fn the_state_of_a_value_fits_in_four_kilobytes() {
     let detector = DefaultDetector::default();
-    let bytes = detector.state_bytes(&detector.new_state(1));
+    let bytes = detector.state_bytes(&detector.new_state(&[None]));
     assert!(bytes <= 4096, "{bytes}");
     println!("{bytes} bytes");
 }

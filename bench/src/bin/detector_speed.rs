@@ -18,7 +18,7 @@ fn main() {
 
 fn measure(series: usize, fields: usize) {
     let detector = DefaultDetector::default();
-    let mut states: Vec<_> = (0..series).map(|_| detector.new_state(fields)).collect();
+    let mut states: Vec<_> = (0..series).map(|_| detector.new_state(&vec![None; fields])).collect();
     let mut scored = Scored::default();
     // Drawn before, so that the generator is not measured.
     let mut bits = 1_u64;

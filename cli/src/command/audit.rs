@@ -39,7 +39,7 @@ async fn audit(config: &Config) -> Result<audit::Report, Failure> {
         streams: &streams,
         stores: &stores,
         detector: DefaultDetector::default(),
-        config: config.detect.clone(),
+        config: config.engine(),
     };
     audit.run(&watched(config)?).await.map_err(Failure::run)
 }

@@ -16,7 +16,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
         out: arguments.out,
         labels: arguments.labels,
         nab: arguments.nab,
-        engine: config.detect,
+        engine: config.engine(),
         threads: 0,
     };
     let bar = ProgressBar::no_length()

@@ -106,9 +106,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     };
     let detector = DefaultDetector::default();
     let snapshot = detector.snapshot_id();
-    let workers = Workers::start(shared, watched.clone(), detector, config.detect.clone())
-        .await
-        .map_err(Failure::run)?;
+    let workers =
+        Workers::start(shared, watched.clone(), detector, config.engine()).await.map_err(Failure::run)?;
 
     // What comes in through the ports is counted; the workers read the streams themselves.
     let names = config.streams.keys().map(String::as_str);

@@ -4,7 +4,7 @@ mod source;
 
 use kizashi_models::{
     decode::{Decoder, Mapping},
-    engine::EngineConfig,
+    engine::{EngineConfig, SeriesRule},
 };
 use serde::Deserialize;
 use std::{
@@ -32,6 +32,8 @@ pub struct Config {
     pub streams: BTreeMap<String, StreamConfig>,
     /// How anomalies are detected.
     pub detect: EngineConfig,
+    /// What holds for some series alone: see [`Config::engine`].
+    pub series: Vec<SeriesRule>,
     /// Bounds on what is kept.
     pub keep: Keep,
     /// Sizes of the log.
@@ -83,6 +85,7 @@ impl Default for Config {
             kinesis: SocketAddr::from((Ipv4Addr::LOCALHOST, 4567)),
             streams: BTreeMap::from([("events".to_owned(), StreamConfig::default())]),
             detect: EngineConfig::default(),
+            series: Vec::new(),
             keep: Keep::default(),
             log: Log::default(),
         }
@@ -108,6 +111,11 @@ impl Default for Log {
 }
 
 impl Config {
+    /// What the engine is to know: `detect` with the tables `[[series]]`.
+    pub fn engine(&self) -> EngineConfig {
+        EngineConfig { series: self.series.clone(), ..self.detect.clone() }
+    }
+
     /// Checks what types alone don't say. An error is the key and what is wrong with it.
     pub fn check(&self) -> Result<(), (String, String)> {
         let within = |key: String, value: u64, low: u64, high: u64| {
@@ -155,9 +163,10 @@ impl Config {
             Decoder::new(&stream.mapping)
                 .map_err(|error| (format!("streams.{name}.mapping.{}", error.key), error.reason))?;
         }
-        self.detect.validate().map_err(|error| {
+        self.engine().validate().map_err(|error| {
+            let table = if error.key.starts_with("series.") { "" } else { "detect." };
             let wrong = format!("{} is not allowed: {} is", error.value, error.allowed);
-            (format!("detect.{}", error.key), wrong)
+            (format!("{table}{}", error.key), wrong)
         })?;
         within("keep.alerts_max".into(), self.keep.alerts_max as u64, 100, 10_000_000)?;
         within("keep.dead_letters_max".into(), self.keep.dead_letters_max as u64, 100, 10_000_000)?;

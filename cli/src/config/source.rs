@@ -3,7 +3,7 @@
 use super::{Config, FILE};
 use crate::report::Failure;
 use serde::Deserialize;
-use std::{ops::Range, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 use toml::{Table, Value};
 
 /// Variables of this kind set a key: `KIZASHI_DETECT__BUDGET=1` sets `detect.budget`.
@@ -101,13 +101,20 @@ fn locate(text: &str, name: &str, span: Option<Range<usize>>, message: &str) -> 
     format!("{name}:{}: {path}{colon}{}", number + 1, message.trim_end().replace('\n', "; "))
 }
 
-/// The line that sets `key`, where the file spells it in the usual way.
+/// The line that sets `key`, where the file spells it in the usual way. A key in the Nth `[[TABLE]]` is
+/// `TABLE.N.KEY`.
 fn line_of(text: &str, key: &str) -> Option<usize> {
     let mut section = String::new();
+    let mut counts = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
-        if let Some(rest) = line.strip_prefix('[') {
-            section = rest.split(']').next().unwrap_or_default().to_owned();
+        let until_bracket = |rest: &str| rest.split(']').next().unwrap_or_default().trim().to_owned();
+        if let Some(rest) = line.strip_prefix("[[") {
+            let name = until_bracket(rest);
+            let count = counts.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+            section = format!("{name}.{count}");
+        } else if let Some(rest) = line.strip_prefix('[') {
+            section = until_bracket(rest);
         }
         let name = line.split_once('=').map_or("", |(name, _)| name.trim());
         let path = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
@@ -169,6 +176,32 @@ mod tests {
         );
         let error = with("listen = [\n", &[]).unwrap_err();
         assert!(error.starts_with("kizashi.toml:"), "{error}");
+    }
+
+    #[test]
+    fn tables_of_series_are_read_in_their_order() {
+        let text =
+            "[[series]]\nmatch = \"web-*\"\nrange = [0, 100]\n\n[[series]]\nmatch = \"*\"\nfield = \"cpu\"\n";
+        let config = with(text, &[]).unwrap();
+        let engine = config.engine();
+        assert_eq!((&*engine.series[0].matches, engine.series[0].range), ("web-*", Some([0.0, 100.0])));
+        assert_eq!(engine.series[1].field.as_deref(), Some("cpu"));
+        let variable = ("KIZASHI_SERIES", "[{match = \"x\", range = [-1, 1.5]}]");
+        assert_eq!(with(text, &[variable]).unwrap().series[0].range, Some([-1.0, 1.5]));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_table_of_series_is_told_with_its_number() {
+        let text = "[[series]]\nmatch = \"a\"\nrange = [0, 1]\n[detect]\n[[series]]\nmatch = \"*\"\nrange = [5, 1]\n";
+        let error = with(text, &[]).unwrap_err();
+        assert!(error.starts_with("kizashi.toml:7: series.2.range [5, 1] is not allowed: "), "{error}");
+        let error = with("[[series]]\nrange = [0, 1]\n", &[]).unwrap_err();
+        assert!(error.contains("kizashi.toml:1: series: missing field `match`"), "{error}");
+        let error = with("[[series]]\nmatch = \"*\"\nrage = [0, 1]\n", &[]).unwrap_err();
+        assert!(error.starts_with("kizashi.toml:3: series.rage: unknown field `rage`"), "{error}");
+        assert!(with("[[series]]\nmatch = \"*\"\nrange = [0]\n", &[]).is_err());
+        let error = with("[detect]\nseries = []\n", &[]).unwrap_err();
+        assert!(error.contains("unknown field `series`"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::field::Field;
 use super::joint::{BLOCK, Joint};
 use super::parameters::Parameters;
 use super::tail::Tail;
-use super::{Detector, FieldScore, Scored, StateError};
+use super::{Detector, FieldScore, Range, Scored, StateError};
 
 /// First byte of a state.
 const STATE_VERSION: u8 = 2;
@@ -100,7 +100,8 @@ impl Detector for DefaultDetector {
         self.parameters.id()
     }
 
-    fn new_state(&self, fields: usize) -> DefaultState {
+    fn new_state(&self, ranges: &[Option<Range>]) -> DefaultState {
+        let fields = ranges.len();
         let mut state = DefaultState {
             count: 0,
             maximum: 0.0,
@@ -108,11 +109,11 @@ impl Detector for DefaultDetector {
             fields: Vec::with_capacity(fields),
             joints: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
         };
-        (0..fields).for_each(|_| self.add_field(&mut state));
+        ranges.iter().for_each(|range| self.add_field(&mut state, *range));
         state
     }
 
-    fn add_field(&self, state: &mut DefaultState) {
+    fn add_field(&self, state: &mut DefaultState, _range: Option<Range>) {
         state.fields.push(Field::new());
         if state.joints.last().is_none_or(|joint| joint.fields() == BLOCK) {
             state.joints.push(Joint::new());

@@ -40,6 +40,15 @@ pub struct FieldScore {
     pub contribution: f64,
 }
 
+/// The range that an operator declares for the values of a field, in their unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The least value that is possible. Finite.
+    pub min: f64,
+    /// The largest. Finite, above `min`.
+    pub max: f64,
+}
+
 /// Bytes that are not a state of this detector and version.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a state of this detector: {0}")]
@@ -56,11 +65,12 @@ pub trait Detector: Send + Sync {
     /// SHA-256 of the parameters and of the version of the method. Alerts name it.
     fn snapshot_id(&self) -> [u8; 32];
 
-    /// The state of a series of which nothing is known, with `fields` fields (at least 1).
-    fn new_state(&self, fields: usize) -> Self::State;
+    /// The state of a series of which nothing is known but the declared range of each of its fields (at
+    /// least 1), where there is one. Values beyond their range are ordinary input all the same.
+    fn new_state(&self, ranges: &[Option<Range>]) -> Self::State;
 
-    /// Appends a field to the state; what is known of the others stays.
-    fn add_field(&self, state: &mut Self::State);
+    /// Appends a field to the state, with its declared range; what is known of the others stays.
+    fn add_field(&self, state: &mut Self::State, range: Option<Range>);
 
     /// Scores `values` (one a field, NaN where missing) observed at `time_ms`, then learns from them.
     ///

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alert::{AlertEvent, AlertKind, Change, Severity};
-use crate::detector::FieldScore;
+use crate::detector::{FieldScore, Range};
 use crate::observation::{Observation, Values};
 use crate::position::Source;
 
@@ -10,7 +10,7 @@ const SECOND_MS: i64 = 1000;
 const START_MS: i64 = 1_700_000_000_000;
 
 /// Its surprise is the first value, 0 where that is missing; a negative one is as surprising, but stands
-/// out from nothing.
+/// out from nothing. It keeps the last time in place of the first field, and the declared maximum of each other.
 struct Told;
 
 impl Detector for Told {
@@ -20,12 +20,14 @@ impl Detector for Told {
         [7; 32]
     }
 
-    fn new_state(&self, fields: usize) -> Vec<i64> {
-        vec![0; fields]
+    fn new_state(&self, ranges: &[Option<Range>]) -> Vec<i64> {
+        let mut state = vec![0];
+        ranges[1..].iter().for_each(|range| self.add_field(&mut state, *range));
+        state
     }
 
-    fn add_field(&self, state: &mut Vec<i64>) {
-        state.push(0);
+    fn add_field(&self, state: &mut Vec<i64>, range: Option<Range>) {
+        state.push(range.map_or(0, |range| range.max as i64));
     }
 
     fn step(&self, state: &mut Vec<i64>, time_ms: i64, values: &[f64], out: &mut Scored) {
@@ -343,6 +345,20 @@ fn fields_that_come_later_are_added_and_missing_ones_are_nan() {
         put(&[("a", 1.0), ("b", 2.0)]),
         (texts(&["b", "d", "a", "c"]), texts(&["2", "NaN", "1", "NaN"]))
     );
+}
+
+#[test]
+fn the_detector_is_told_the_declared_range_of_each_field() {
+    let rule = |matches: &str, field: Option<&str>, max: f64| SeriesRule {
+        field: field.map(Into::into),
+        range: Some([0.0, max]),
+        ..SeriesRule::new(matches)
+    };
+    let series = vec![rule("v*", None, 7.0), rule("v", Some("d?"), 9.0), rule("w", None, 8.0)];
+    let mut bench = Bench::new(EngineConfig { series, ..EngineConfig::default() });
+    bench.observe(&vector(&[("a", 0.0), ("b", 0.0), ("d1", 0.0)], START_MS)).unwrap();
+    bench.observe(&vector(&[("c", 0.0), ("d2", 0.0)], START_MS + 1)).unwrap();
+    assert_eq!(bench.engine.series(0).detector[1..], [7, 9, 7, 9]);
 }
 
 #[test]

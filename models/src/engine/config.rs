@@ -1,6 +1,8 @@
 //! What an operator can set of the engine.
 
+use super::rules::{RULES_MAX, SeriesRule};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What an operator can set of the engine; every key has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,10 @@ pub struct EngineConfig {
     pub ahead_max_s: u32,
     /// After how many days without an observation a series is forgotten, 1 to 3,650.
     pub forget_after_days: u32,
+    /// What holds for some series alone, at most [`RULES_MAX`] tables: all that match a series apply, and where two
+    /// set the same key, the later one holds. A configuration file has them beside the table of the other keys.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesRule>,
 }
 
 impl Default for EngineConfig {
@@ -29,6 +35,7 @@ impl Default for EngineConfig {
             silence_factor: 5.0,
             ahead_max_s: 600,
             forget_after_days: 30,
+            series: Vec::new(),
         }
     }
 }
@@ -37,10 +44,10 @@ impl Default for EngineConfig {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{key}: {value} is not allowed; it is {allowed}")]
 pub struct ConfigError {
-    /// The key.
-    pub key: &'static str,
+    /// The key; that of the Nth table `[[series]]` is `series.N.KEY`, counted from 1.
+    pub key: Cow<'static, str>,
     /// What it held.
-    pub value: f64,
+    pub value: String,
     /// What may stand there.
     pub allowed: &'static str,
 }
@@ -60,10 +67,14 @@ impl EngineConfig {
         ];
         for (key, value, least, most, allowed) in keys {
             if !(least..=most).contains(&value) {
-                return Err(ConfigError { key, value, allowed });
+                return Err(ConfigError { key: key.into(), value: value.to_string(), allowed });
             }
         }
-        Ok(())
+        if self.series.len() > RULES_MAX {
+            let value = format!("{} tables", self.series.len());
+            return Err(ConfigError { key: "series".into(), value, allowed: "at most 1,000 tables" });
+        }
+        self.series.iter().zip(1..).try_for_each(|(rule, number)| rule.validate(number))
     }
 }
 
@@ -81,5 +92,11 @@ mod tests {
         let config = EngineConfig { false_alerts_per_week: f64::NAN, ..EngineConfig::default() };
         let error = config.validate().unwrap_err();
         assert_eq!(error.to_string(), "false_alerts_per_week: NaN is not allowed; it is 0.001 to 1,000");
+        let series = vec![SeriesRule::new("*"), SeriesRule::new("")];
+        let error = EngineConfig { series, ..EngineConfig::default() }.validate().unwrap_err();
+        assert_eq!(error.key, "series.2.match");
+        let series = vec![SeriesRule::new("*"); RULES_MAX + 1];
+        let error = EngineConfig { series, ..EngineConfig::default() }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "series: 1001 tables is not allowed; it is at most 1,000 tables");
     }
 }

@@ -16,6 +16,7 @@ mod pace;
 mod piece;
 mod recovery;
 mod rounds;
+mod rules;
 mod run;
 mod series;
 mod shared;
@@ -29,6 +30,7 @@ mod replay_test;
 
 pub use config::{ConfigError, EngineConfig};
 pub use output::{Output, Point};
+pub use rules::{RULES_MAX, SeriesRule};
 
 use crate::alert::AlertId;
 use crate::codec::CodecError;

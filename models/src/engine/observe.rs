@@ -5,6 +5,7 @@ use super::digest::{hash_key, hash_observation};
 use super::episode::{Episode, Seen, Step};
 use super::habit::Habit;
 use super::pace::Pace;
+use super::rules;
 use super::run::Run;
 use super::series::Series;
 use super::{Detector, Engine, Output, Rejection};
@@ -117,10 +118,12 @@ impl<D: Detector> Engine<D> {
         if self.series_count() >= series_max as usize {
             return Err(Rejection::TooManySeries { series: observation.series.clone(), series_max });
         }
+        let names = fields.iter().map(|name| &**name);
+        let ranges = rules::ranges(&self.config.series, &observation.series, names);
         let series = Series {
             key: (*observation.series).into(),
             key_hash: hash_key(&observation.series),
-            detector: self.detector.new_state(fields.len()),
+            detector: self.detector.new_state(&ranges),
             values: vec![f64::NAN; fields.len()],
             fields,
             born: at,
@@ -169,10 +172,12 @@ impl<D: Detector> Engine<D> {
             return Err(Rejection::TooManyFields { fields });
         }
         let mut names: Vec<&str> = series.fields.iter().map(|name| &**name).collect();
-        for (name, value) in grown {
+        let new = grown.iter().map(|(name, _)| *name);
+        let ranges = rules::ranges(&self.config.series, &series.key, new);
+        for ((name, value), range) in grown.into_iter().zip(ranges) {
             names.push(name);
             row.push(value);
-            self.detector.add_field(&mut series.detector);
+            self.detector.add_field(&mut series.detector, range);
             series.values.push(f64::NAN);
         }
         let fields = self.shared.fields(&names);

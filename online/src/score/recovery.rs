@@ -121,7 +121,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
 
 /// A configuration as commits name it.
 pub(crate) fn config_json(config: &EngineConfig) -> Box<str> {
-    serde_json::to_string(config).expect("a configuration is plain numbers").into()
+    serde_json::to_string(config).expect("a configuration is plain data").into()
 }
 
 fn load_pieces<D: Detector>(
