@@ -1,6 +1,8 @@
-//! What runs beside the service and not in it: the backtest, and the scores that tell how good detection is.
+//! What runs beside the service and not in it: the backtest, the scores that tell how good detection is, and series made to
+//! judge it by.
 
 pub mod backtest;
 pub mod event_score;
+pub mod generate;
 pub mod nab_score;
 pub mod table;

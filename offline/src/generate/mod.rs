@@ -1,0 +1,19 @@
+//! Series made for the detector to be judged and trained on: without anomalies, and with anomalies whose rows
+//! and fields are known.
+//!
+//! Everything is a function of a seed, on every processor alike: the generator of random numbers is here, and
+//! mathematics is `libm`'s.
+
+mod anomalies;
+mod labelled;
+mod normal;
+mod random;
+mod season;
+mod vectors;
+
+pub use anomalies::Anomaly;
+pub use labelled::{Labelled, Strike, labelled, labelled_as, strike};
+pub use normal::{INTERVAL_MS, Kind, Series};
+pub use random::Random;
+pub use season::Season;
+pub use vectors::{failing, vector};
