@@ -128,6 +128,7 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kizashi_models::engine::Direction;
 
     fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
         let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
@@ -186,6 +187,12 @@ mod tests {
         let engine = config.engine();
         assert_eq!((&*engine.series[0].matches, engine.series[0].range), ("web-*", Some([0.0, 100.0])));
         assert_eq!(engine.series[1].field.as_deref(), Some("cpu"));
+        let text = "[[series]]\nmatch = \"*\"\ndirection = \"up\"\nignore_rise_percent = 5\nmute = false\n";
+        let rule = &with(text, &[]).unwrap().series[0];
+        assert_eq!((rule.direction, rule.ignore_rise_percent), (Some(Direction::Up), Some(5.0)));
+        let error = with("[[series]]\nmatch = \"*\"\ndirection = \"left\"\n", &[]).unwrap_err();
+        assert!(error.starts_with("kizashi.toml:3: series.direction: "), "{error}");
+        assert!(error.contains("`up`, `down`"), "{error}");
         let variable = ("KIZASHI_SERIES", "[{match = \"x\", range = [-1, 1.5]}]");
         assert_eq!(with(text, &[variable]).unwrap().series[0].range, Some([-1.0, 1.5]));
     }

@@ -3,6 +3,7 @@
 use super::rules::{RULES_MAX, SeriesRule};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// What an operator can set of the engine; every key has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,10 @@ impl Default for EngineConfig {
     }
 }
 
+/// Budgets that are allowed.
+pub(super) const BUDGET: RangeInclusive<f64> = 0.001..=1000.0;
+pub(super) const BUDGET_ALLOWED: &str = "0.001 to 1,000";
+
 /// A key of the configuration with a value that can't be.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{key}: {value} is not allowed; it is {allowed}")]
@@ -59,14 +64,14 @@ impl EngineConfig {
     /// Names the first key out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let keys = [
-            ("false_alerts_per_week", self.false_alerts_per_week, 0.001, 1000.0, "0.001 to 1,000"),
-            ("series_max", f64::from(self.series_max), 1.0, 1e7, "1 to 10,000,000"),
-            ("silence_factor", self.silence_factor, 2.0, 1000.0, "2 to 1,000"),
-            ("ahead_max_s", f64::from(self.ahead_max_s), 0.0, 31_536_000.0, "0 to 31,536,000"),
-            ("forget_after_days", f64::from(self.forget_after_days), 1.0, 3650.0, "1 to 3,650"),
+            ("false_alerts_per_week", self.false_alerts_per_week, BUDGET, BUDGET_ALLOWED),
+            ("series_max", f64::from(self.series_max), 1.0..=1e7, "1 to 10,000,000"),
+            ("silence_factor", self.silence_factor, 2.0..=1000.0, "2 to 1,000"),
+            ("ahead_max_s", f64::from(self.ahead_max_s), 0.0..=31_536_000.0, "0 to 31,536,000"),
+            ("forget_after_days", f64::from(self.forget_after_days), 1.0..=3650.0, "1 to 3,650"),
         ];
-        for (key, value, least, most, allowed) in keys {
-            if !(least..=most).contains(&value) {
+        for (key, value, range, allowed) in keys {
+            if !range.contains(&value) {
                 return Err(ConfigError { key: key.into(), value: value.to_string(), allowed });
             }
         }

@@ -31,6 +31,8 @@ pub(super) struct Seen<'a> {
     pub(super) values: &'a [f64],
     pub(super) time_ms: i64,
     pub(super) scored: &'a Scored,
+    /// Whether it is to be ignored, and so counts as usual.
+    pub(super) ignored: bool,
 }
 
 /// What an observation does to an open episode.
@@ -80,7 +82,7 @@ impl Episode {
 
     /// Takes in the next observation of the series.
     pub(super) fn observe(&mut self, seen: Seen<'_>) -> Step {
-        if seen.scored.surprise < (self.threshold * HYSTERESIS).max(SURPRISE_MIN) {
+        if seen.ignored || seen.scored.surprise < (self.threshold * HYSTERESIS).max(SURPRISE_MIN) {
             self.quiet += 1;
             let slow = self.quiet >= QUIET_OBSERVATIONS_SLOW
                 && seen.time_ms.saturating_sub(self.alert.last_ms) >= QUIET_SLOW_MS;
@@ -178,6 +180,7 @@ mod tests {
             values: &[5.0, 9.0],
             time_ms,
             scored: &scored,
+            ignored: false,
         })
     }
 

@@ -27,10 +27,14 @@ mod why;
 mod behaviour_test;
 #[cfg(test)]
 mod replay_test;
+#[cfg(test)]
+mod rules_test;
+#[cfg(test)]
+mod test_bench;
 
 pub use config::{ConfigError, EngineConfig};
 pub use output::{Output, Point};
-pub use rules::{RULES_MAX, SeriesRule};
+pub use rules::{Direction, RULES_MAX, SeriesRule};
 
 use crate::alert::AlertId;
 use crate::codec::CodecError;
@@ -165,6 +169,7 @@ impl<D: Detector> Engine<D> {
         config.validate()?;
         Ok(Self {
             snapshot: detector.snapshot_id(),
+            shared: Shared::new(config.clone()),
             detector,
             config,
             slot_by_key: HashMap::new(),
@@ -173,7 +178,6 @@ impl<D: Detector> Engine<D> {
             timers: Timers::default(),
             rounds: Rounds::default(),
             recovery: Recovery::default(),
-            shared: Shared::default(),
             position: None,
             observed: None,
             stream_time_ms: i64::MIN,

@@ -5,7 +5,6 @@ use super::digest::{hash_key, hash_observation};
 use super::episode::{Episode, Seen, Step};
 use super::habit::Habit;
 use super::pace::Pace;
-use super::rules;
 use super::run::Run;
 use super::series::Series;
 use super::{Detector, Engine, Output, Rejection};
@@ -118,14 +117,18 @@ impl<D: Detector> Engine<D> {
         if self.series_count() >= series_max as usize {
             return Err(Rejection::TooManySeries { series: observation.series.clone(), series_max });
         }
-        let names = fields.iter().map(|name| &**name);
-        let ranges = rules::ranges(&self.config.series, &observation.series, names);
+        let policy = self.shared.policy(&observation.series, &fields);
+        let ranges = match &policy {
+            Some(policy) => policy.ranges().collect(),
+            None => vec![None; fields.len()],
+        };
         let series = Series {
             key: (*observation.series).into(),
             key_hash: hash_key(&observation.series),
             detector: self.detector.new_state(&ranges),
             values: vec![f64::NAN; fields.len()],
             fields,
+            policy,
             born: at,
             stream: self.shared.text(&source.stream),
             shard: self.shared.text(&source.shard),
@@ -172,16 +175,19 @@ impl<D: Detector> Engine<D> {
             return Err(Rejection::TooManyFields { fields });
         }
         let mut names: Vec<&str> = series.fields.iter().map(|name| &**name).collect();
-        let new = grown.iter().map(|(name, _)| *name);
-        let ranges = rules::ranges(&self.config.series, &series.key, new);
-        for ((name, value), range) in grown.into_iter().zip(ranges) {
+        let known = names.len();
+        for (name, value) in grown {
             names.push(name);
             row.push(value);
-            self.detector.add_field(&mut series.detector, range);
             series.values.push(f64::NAN);
         }
         let fields = self.shared.fields(&names);
-        series.fields = fields;
+        let policy = self.shared.policy(&series.key, &fields);
+        for at in known..fields.len() {
+            let range = policy.as_ref().and_then(|policy| policy.range(at));
+            self.detector.add_field(&mut series.detector, range);
+        }
+        (series.fields, series.policy) = (fields, policy);
         Ok(())
     }
 
@@ -241,7 +247,9 @@ impl<D: Detector> Engine<D> {
         out.push_point(&series.key, &series.fields, at, time_ms, values, scored);
         out.digest = out.digest.wrapping_add(hash_observation(series.key_hash, &at, scored.surprise));
 
-        let seen = Seen { series: &series.key, fields: &series.fields, values, time_ms, scored };
+        let policy = series.policy.as_deref();
+        let ignored = policy.is_some_and(|policy| policy.ignores(values, &scored.fields));
+        let seen = Seen { series: &series.key, fields: &series.fields, values, time_ms, scored, ignored };
         let mut event = |change, alert| out.events.push(AlertEvent { change, alert });
         if let Some(episode) = &mut series.episode {
             let step = episode.observe(seen);
@@ -259,11 +267,11 @@ impl<D: Detector> Engine<D> {
             return;
         }
         // By itself, or together with those before it; of the young little is known, so no run counts.
-        let run =
-            if series.observations < YOUNG { 0.0 } else { series.run.observe(scored.surprise, scored.onset) };
-        let rarity = run.max(scored.surprise);
-        if rarity >= SURPRISE_MIN && series.run.onset().max(scored.onset) >= ONSET_MIN {
-            let budget = config.false_alerts_per_week;
+        let (surprise, onset) = if ignored { (0.0, 0.0) } else { (scored.surprise, scored.onset) };
+        let run = if series.observations < YOUNG { 0.0 } else { series.run.observe(surprise, onset) };
+        let rarity = run.max(surprise);
+        if !ignored && rarity >= SURPRISE_MIN && series.run.onset().max(onset) >= ONSET_MIN {
+            let budget = policy.map_or(config.false_alerts_per_week, |policy| policy.false_alerts_per_week);
             let threshold = series.budget.threshold(budget, &series.pace, series.observations);
             if rarity >= threshold {
                 series.budget.spend();

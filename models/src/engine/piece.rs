@@ -93,10 +93,12 @@ pub(super) fn decode<D: Detector>(
         names.push(reader.text()?);
         values.push(reader.f64()?);
     }
+    let fields = shared.fields(&names);
     let series = Series {
         key: key.into(),
         key_hash: hash_key(key),
-        fields: shared.fields(&names),
+        policy: shared.policy(key, &fields),
+        fields,
         born,
         stream: shared.text(reader.text()?),
         shard: shared.text(reader.text()?),

@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::episode::Episode;
 use super::habit::Habit;
 use super::pace::Pace;
+use super::rules::Policy;
 use super::run::Run;
 use super::{EngineConfig, Summary};
 use crate::alert::Alert;
@@ -42,7 +43,9 @@ pub(super) struct Series<S> {
     pub(super) run: Run,
     pub(super) episode: Option<Box<Episode>>,
     pub(super) silence: Option<Box<Alert>>,
-    /// Not part of a piece: whether it changed since its piece was last given,
+    /// Not part of a piece: what the configuration says of it,
+    pub(super) policy: Option<Arc<Policy>>,
+    /// whether it changed since its piece was last given,
     pub(super) dirty: bool,
     /// whether there is a piece of it,
     pub(super) has_piece: bool,
@@ -70,7 +73,9 @@ impl<S> Series<S> {
     /// The next timer, and the stream time at which it is due.
     pub(super) fn next_timer(&self, config: &EngineConfig) -> (i64, Timer) {
         let mut next = (self.forgotten_ms(config), Timer::Forget);
+        let muted = self.policy.as_ref().is_some_and(|policy| policy.mute);
         if config.silence
+            && !muted
             && self.silence.is_none()
             && let Some(after_ms) = self.habit.silent_after_ms(config.silence_factor)
         {

@@ -3,9 +3,10 @@
 //! All tables whose patterns match apply, and where two set the same key, the later one holds.
 
 mod glob;
+mod policy;
 
-use super::config::ConfigError;
-use crate::detector::Range;
+use super::config::{BUDGET, BUDGET_ALLOWED, ConfigError};
+pub(super) use policy::{Policies, Policy};
 use serde::{Deserialize, Serialize};
 
 /// Most tables there can be: all are looked at for each new series.
@@ -14,7 +15,7 @@ pub const RULES_MAX: usize = 1000;
 const PATTERN_BYTES_MAX: usize = 1024;
 
 /// One table `[[series]]`: what holds for the series whose keys match, and for their fields that match.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesRule {
     /// Pattern of the series' key: `*` is any text, also none, `?` is one character.
@@ -27,12 +28,46 @@ pub struct SeriesRule {
     /// Least and largest value that is possible, in the unit of the values; finite, the first below the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// Which deviations from what was expected can be alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// A rise above what was expected by less than this is ignored, in the unit of the values; finite, at least 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_rise: Option<f64>,
+    /// As `ignore_rise`, in percent of what was expected. Where both are set, a rise below either is ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_rise_percent: Option<f64>,
+    /// As `ignore_rise`, of a drop below what was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_drop: Option<f64>,
+    /// As `ignore_rise_percent`, of a drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_drop_percent: Option<f64>,
+    /// Budget of false alerts a week of each of the series, 0.001 to 1,000; not together with `field`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_alerts_per_week: Option<f64>,
+    /// Whether the series open no alerts at all; they are scored and learnt all the same. Not together with `field`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mute: Option<bool>,
+}
+
+/// Which deviations from what was expected can be alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Rises alone; what is exactly as expected counts as one.
+    Up,
+    /// Drops alone.
+    Down,
+    /// Both.
+    #[default]
+    Both,
 }
 
 impl SeriesRule {
     /// A table that says nothing yet of the series whose keys match.
     pub fn new(matches: &str) -> Self {
-        Self { matches: matches.into(), field: None, range: None }
+        Self { matches: matches.into(), ..Self::default() }
     }
 
     fn matches_field(&self, name: &str) -> bool {
@@ -65,30 +100,34 @@ impl SeriesRule {
                 "[min, max], two finite numbers, the first below the second",
             );
         }
-        Ok(())
+        let limits = [
+            ("ignore_rise", self.ignore_rise),
+            ("ignore_rise_percent", self.ignore_rise_percent),
+            ("ignore_drop", self.ignore_drop),
+            ("ignore_drop_percent", self.ignore_drop_percent),
+        ];
+        for (key, limit) in limits {
+            if let Some(limit) = limit.filter(|limit| !(0.0..f64::INFINITY).contains(limit)) {
+                return error(key, limit.to_string(), "a finite number, at least 0");
+            }
+        }
+        if let Some(budget) = self.false_alerts_per_week.filter(|budget| !BUDGET.contains(budget)) {
+            return error("false_alerts_per_week", budget.to_string(), BUDGET_ALLOWED);
+        }
+        let of_series =
+            [("false_alerts_per_week", self.false_alerts_per_week.is_some()), ("mute", self.mute.is_some())];
+        match of_series.into_iter().find(|(_, is_set)| *is_set && self.field.is_some()) {
+            Some((key, _)) => {
+                error(key, "a table with `field`".into(), "set for whole series, in a table without `field`")
+            }
+            None => Ok(()),
+        }
     }
 }
 
 /// The tables that apply to a series, in their order.
-pub(super) fn of<'a>(
-    rules: &'a [SeriesRule],
-    series: &'a str,
-) -> impl DoubleEndedIterator<Item = &'a SeriesRule> + Clone {
+fn of<'a>(rules: &'a [SeriesRule], series: &'a str) -> impl Iterator<Item = &'a SeriesRule> {
     rules.iter().filter(move |rule| glob::matches(&rule.matches, series))
-}
-
-/// The declared range of each of the fields of a series.
-pub(super) fn ranges<'a>(
-    rules: &[SeriesRule],
-    series: &str,
-    fields: impl Iterator<Item = &'a str>,
-) -> Vec<Option<Range>> {
-    let rules: Vec<_> = of(rules, series).filter(|rule| rule.range.is_some()).collect();
-    let range = |field: &str| {
-        let newest = rules.iter().rev().find(|rule| rule.matches_field(field));
-        newest.and_then(|rule| rule.range).map(|[min, max]| Range { min, max })
-    };
-    fields.map(range).collect()
 }
 
 #[cfg(test)]
@@ -97,23 +136,6 @@ mod tests {
 
     fn ranged(matches: &str, field: Option<&str>, range: [f64; 2]) -> SeriesRule {
         SeriesRule { field: field.map(Into::into), range: Some(range), ..SeriesRule::new(matches) }
-    }
-
-    #[test]
-    fn of_the_tables_that_match_the_last_one_holds() {
-        let rules = [
-            ranged("web-*", None, [0.0, 1.0]),
-            ranged("web-?", Some("cpu*"), [0.0, 100.0]),
-            SeriesRule::new("*"),
-        ];
-        let ranges = |series: &str, fields: &[&str]| {
-            let found = super::ranges(&rules, series, fields.iter().copied());
-            found.into_iter().map(|range| range.map(|range| range.max)).collect::<Vec<_>>()
-        };
-        assert_eq!(ranges("web-1", &["cpu_user", "mem"]), [Some(100.0), Some(1.0)]);
-        assert_eq!(ranges("web-12", &["cpu_user", ""]), [Some(1.0), Some(1.0)]);
-        assert_eq!(ranges("web-1", &[""]), [Some(1.0)], "a single value is no field with that name");
-        assert_eq!(ranges("db", &["cpu_user"]), [None]);
     }
 
     #[test]
@@ -127,5 +149,22 @@ mod tests {
         assert!(say(SeriesRule::new("")).starts_with("series.3.match: an empty pattern is not allowed; "));
         assert!(say(ranged("*", Some(&"x".repeat(1025)), [0.0, 1.0])).starts_with("series.3.field: "));
         assert_eq!(ranged("*", Some(""), [-1.0, 1.0]).validate(1), Ok(()));
+        let any = SeriesRule::new("*");
+        assert_eq!(
+            say(SeriesRule { ignore_drop: Some(-1.0), ..any.clone() }),
+            "series.3.ignore_drop: -1 is not allowed; it is a finite number, at least 0"
+        );
+        assert!(
+            say(SeriesRule { ignore_rise_percent: Some(f64::INFINITY), ..any.clone() })
+                .starts_with("series.3.ignore_rise_percent: inf is not allowed")
+        );
+        assert!(
+            say(SeriesRule { false_alerts_per_week: Some(0.0), ..any.clone() })
+                .ends_with("it is 0.001 to 1,000")
+        );
+        assert_eq!(
+            say(SeriesRule { field: Some("cpu".into()), mute: Some(true), ..any }),
+            "series.3.mute: a table with `field` is not allowed; it is set for whole series, in a table without `field`"
+        );
     }
 }
