@@ -1,6 +1,6 @@
 # What a developer and a user type. Each target names what it needs and installs the rest.
 
-.PHONY: run load test quick bench soak clean
+.PHONY: run load test quick bench soak default-snapshot clean
 
 # Builds, starts the service, and watches this very machine.
 run:
@@ -27,6 +27,10 @@ bench:
 # 100 kills in the middle of a load, 20,000 simulated power losses, and what was lost: nothing, or it fails.
 soak:
 	@scripts/soak.sh
+
+# Writes models/default.snapshot, byte for byte the same until offline/src/default_snapshot.rs or the method changes.
+default-snapshot:
+	cargo run --package kizashi-offline --bin default_snapshot -- models/default.snapshot
 
 clean:
 	cargo clean

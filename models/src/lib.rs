@@ -12,4 +12,5 @@ pub mod detector;
 pub mod engine;
 pub mod observation;
 pub mod position;
+pub mod snapshot;
 pub mod time;

@@ -2,6 +2,7 @@
 //! judge it by.
 
 pub mod backtest;
+pub mod default_snapshot;
 pub mod event_score;
 pub mod generate;
 pub mod nab_score;

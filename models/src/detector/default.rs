@@ -6,6 +6,7 @@ use super::joint::{BLOCK, Joint};
 use super::parameters::Parameters;
 use super::tail::Tail;
 use super::{Detector, FieldScore, Range, Scored, StateError};
+use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
 const STATE_VERSION: u8 = 2;
@@ -17,9 +18,11 @@ const STATE_VERSION: u8 = 2;
 /// An observation's *novelty* says how seldom its context was seen, its *magnitude* how far it is from the best
 /// forecast; their sum is calibrated to a surprise by the series' own past. The onset weighs the
 /// surprise by the novelty, and counts it only where it exceeds the decayed maximum.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
+    /// Id of the snapshot that the parameters are from.
+    snapshot: [u8; 32],
 }
 
 /// What [`DefaultDetector`] keeps of a series: plain data.
@@ -45,9 +48,13 @@ struct Evidence {
 }
 
 impl DefaultDetector {
-    /// A detector with chosen parameters.
-    pub fn new(parameters: Parameters) -> Self {
-        DefaultDetector { parameters }
+    /// The detector of a snapshot of kind `detector`.
+    ///
+    /// # Errors
+    /// Where the snapshot is of another kind or method, or lacks a parameter, or has one that is not of this
+    /// detector or out of its range.
+    pub fn from_snapshot(snapshot: &Snapshot<'_>) -> Result<Self, SnapshotError> {
+        Ok(DefaultDetector { parameters: detector::parameters(snapshot)?, snapshot: snapshot.id() })
     }
 
     /// Judges and learns the values of one block of fields, and adds their evidence.
@@ -93,11 +100,19 @@ impl DefaultDetector {
     }
 }
 
+impl Default for DefaultDetector {
+    /// The detector of `models/default.snapshot`.
+    fn default() -> Self {
+        let (parameters, snapshot) = detector::embedded().clone();
+        DefaultDetector { parameters, snapshot }
+    }
+}
+
 impl Detector for DefaultDetector {
     type State = DefaultState;
 
     fn snapshot_id(&self) -> [u8; 32] {
-        self.parameters.id()
+        self.snapshot
     }
 
     fn new_state(&self, ranges: &[Option<Range>]) -> DefaultState {

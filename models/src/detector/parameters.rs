@@ -1,9 +1,10 @@
 //! The parameters of the built-in detector, each with its reason.
 
-use sha2::{Digest, Sha256};
+use crate::snapshot::detector;
+use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-pub(super) const METHOD: &str = "kizashi/default/3";
+const METHOD: &str = "kizashi/default/3";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,33 +59,20 @@ pub struct Parameters {
     pub onset_half: f64,
 }
 
+/// A parameter as a snapshot holds it.
+pub(crate) struct Parameter {
+    /// Name of the tensor, which is that of the field.
+    pub(crate) name: &'static str,
+    /// What it may be. Within it no score leaves its own range.
+    pub(crate) allowed: RangeInclusive<f64>,
+    /// Reads the field.
+    pub(crate) of: fn(&Parameters) -> f64,
+}
+
 impl Default for Parameters {
+    /// Those of `models/default.snapshot`.
     fn default() -> Self {
-        Parameters {
-            memory: 1000.0,
-            memory_fast: 20.0,
-            visits_day: 7.0,
-            visits_week: 4.0,
-            error_floor: 0.02,
-            step_level: 1.5,
-            step_change: 1.6,
-            step_season: 1.7,
-            weight_level: 0.5,
-            weight_change: 0.25,
-            weight_season: 0.25,
-            magnitude_knee: 4.0,
-            magnitude_slope: 0.1,
-            weight_joint: 1.0,
-            joint_ridge: 0.01,
-            joint_bound: 10.0,
-            familiar: 0.035,
-            familiar_magnitude: 0.017,
-            whole: 0.4,
-            onset_memory: 200.0,
-            caution: 30.0,
-            caution_tail: 30.0,
-            onset_half: 4.0,
-        }
+        detector::embedded().0.clone()
     }
 }
 
@@ -100,37 +88,59 @@ impl Parameters {
         }
     }
 
-    /// SHA-256 of the method's name and of all parameters, in the order of their declaration.
-    pub(super) fn id(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(METHOD);
-        for parameter in [
-            self.memory,
-            self.memory_fast,
-            self.visits_day,
-            self.visits_week,
-            self.error_floor,
-            self.step_level,
-            self.step_change,
-            self.step_season,
-            self.weight_level,
-            self.weight_change,
-            self.weight_season,
-            self.magnitude_knee,
-            self.magnitude_slope,
-            self.weight_joint,
-            self.joint_ridge,
-            self.joint_bound,
-            self.familiar,
-            self.familiar_magnitude,
-            self.whole,
-            self.onset_memory,
-            self.caution,
-            self.caution_tail,
-            self.onset_half,
-        ] {
-            hash.update(parameter.to_le_bytes());
+    /// Name and version of the method that these are the parameters of.
+    pub(crate) const METHOD: &str = METHOD;
+
+    /// All parameters, each with the name and the range that it has in a snapshot, from what `value` gives
+    /// for it. A new field needs a line here and nothing more.
+    pub(crate) fn from_each<E>(mut value: impl FnMut(Parameter) -> Result<f64, E>) -> Result<Self, E> {
+        let mut value = |name, allowed, of| value(Parameter { name, allowed, of });
+        Ok(Parameters {
+            memory: value("memory", 1.0..=1e9, |p| p.memory)?,
+            memory_fast: value("memory_fast", 1.0..=1e9, |p| p.memory_fast)?,
+            visits_day: value("visits_day", 1.0..=255.0, |p| p.visits_day)?,
+            visits_week: value("visits_week", 1.0..=255.0, |p| p.visits_week)?,
+            error_floor: value("error_floor", 1e-9..=1.0, |p| p.error_floor)?,
+            step_level: value("step_level", 0.01..=100.0, |p| p.step_level)?,
+            step_change: value("step_change", 0.01..=100.0, |p| p.step_change)?,
+            step_season: value("step_season", 0.01..=100.0, |p| p.step_season)?,
+            weight_level: value("weight_level", 0.0..=1.0, |p| p.weight_level)?,
+            weight_change: value("weight_change", 0.0..=1.0, |p| p.weight_change)?,
+            weight_season: value("weight_season", 0.0..=1.0, |p| p.weight_season)?,
+            magnitude_knee: value("magnitude_knee", 0.1..=100.0, |p| p.magnitude_knee)?,
+            magnitude_slope: value("magnitude_slope", 0.0..=1.0, |p| p.magnitude_slope)?,
+            weight_joint: value("weight_joint", 0.0..=100.0, |p| p.weight_joint)?,
+            joint_ridge: value("joint_ridge", 1e-9..=1e3, |p| p.joint_ridge)?,
+            joint_bound: value("joint_bound", 1.0..=1e3, |p| p.joint_bound)?,
+            familiar: value("familiar", 0.0..=1.0, |p| p.familiar)?,
+            familiar_magnitude: value("familiar_magnitude", 0.0..=1.0, |p| p.familiar_magnitude)?,
+            whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
+            onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
+            caution: value("caution", 0.0..=1e9, |p| p.caution)?,
+            caution_tail: value("caution_tail", 0.0..=1e9, |p| p.caution_tail)?,
+            onset_half: value("onset_half", 1e-3..=1e3, |p| p.onset_half)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[test]
+    fn each_parameter_has_the_name_of_its_field() {
+        let mut next = 0.0;
+        let mut names = Vec::new();
+        let Ok(numbered) = Parameters::from_each(|parameter| {
+            next += 1.0;
+            names.push((parameter.name, parameter.of));
+            Ok::<_, Infallible>(next)
+        });
+        let shown = format!("{numbered:?}");
+        for (number, (name, of)) in (1..).zip(names) {
+            assert_eq!(of(&numbered), f64::from(number), "{name}");
+            assert!(shown.contains(&format!("{name}: {number}.0")), "{name} in {shown}");
         }
-        hash.finalize().into()
     }
 }

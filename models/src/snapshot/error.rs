@@ -1,0 +1,90 @@
+//! Why a snapshot is refused.
+
+use super::{BYTES_MAX, FORMAT, HEADER_BYTES_MAX};
+
+/// Why bytes are not a snapshot, or not one that fits.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SnapshotError {
+    /// The file is too large.
+    #[error("it has more than {BYTES_MAX} bytes, and so is not a snapshot of this version of kizashi")]
+    Bytes,
+    /// The header is too large.
+    #[error("the header has {0} bytes; at most {HEADER_BYTES_MAX} are allowed")]
+    HeaderBytes(u64),
+    /// The bytes are no safetensors file.
+    #[error("not a safetensors file: {0}")]
+    Form(String),
+    /// A good safetensors file, but not as it is to be written.
+    #[error(
+        "not in the canonical form: {0}; write it with the safetensors package, with `kizashi` as the only key of the metadata"
+    )]
+    NotCanonical(&'static str),
+    /// Our part of the metadata is absent.
+    #[error(
+        "the metadata has no key `kizashi` alone, so this is not a snapshot of kizashi, or another program has written it anew"
+    )]
+    NoDescription,
+    /// Our part of the metadata is wrong.
+    #[error("key `kizashi` of the metadata: {0}")]
+    Description(String),
+    /// The format is of another version.
+    #[error("the snapshot is of format {found}; this version of kizashi reads format {FORMAT}")]
+    Format {
+        /// The number, as JSON.
+        found: String,
+    },
+    /// It is for something else.
+    #[error("the snapshot is of kind `{found}`; `{wanted}` is wanted")]
+    Kind {
+        /// The snapshot's kind.
+        found: String,
+        /// The kind that was asked for.
+        wanted: &'static str,
+    },
+    /// It was made for another method.
+    #[error(
+        "the snapshot is for method `{found}`; this version of kizashi scores by `{wanted}`: make the snapshot with this version"
+    )]
+    Method {
+        /// The snapshot's method.
+        found: String,
+        /// The method of this version.
+        wanted: &'static str,
+    },
+    /// A tensor is absent.
+    #[error("tensor `{name}` is missing; {wanted} is wanted")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// Type and shape.
+        wanted: String,
+    },
+    /// A tensor has another type or shape.
+    #[error("tensor `{name}` is {found}; {wanted} is wanted")]
+    Tensor {
+        /// Its name.
+        name: String,
+        /// Type and shape that it has.
+        found: String,
+        /// Type and shape that were asked for.
+        wanted: String,
+    },
+    /// A tensor that nobody reads: a misspelt one, or one for another version.
+    #[error("tensor `{name}` is not known to this method")]
+    Unknown {
+        /// Its name.
+        name: String,
+    },
+    /// A value is out of its range.
+    #[error("tensor `{name}` is {found}; from {least} to {most} is allowed")]
+    Range {
+        /// Its name.
+        name: String,
+        /// The value.
+        found: f64,
+        /// The least that is allowed.
+        least: f64,
+        /// The most that is allowed.
+        most: f64,
+    },
+}

@@ -1,0 +1,56 @@
+//! `models/default.snapshot`: what the service scores with where no other snapshot is configured.
+
+use kizashi_models::detector::Parameters;
+use kizashi_models::snapshot::{SnapshotError, detector};
+use serde_json::Map;
+
+/// The parameters, chosen by hand; the reason of each stands at its field.
+fn parameters() -> Parameters {
+    Parameters {
+        memory: 1000.0,
+        memory_fast: 20.0,
+        visits_day: 7.0,
+        visits_week: 4.0,
+        error_floor: 0.02,
+        step_level: 1.5,
+        step_change: 1.6,
+        step_season: 1.7,
+        weight_level: 0.5,
+        weight_change: 0.25,
+        weight_season: 0.25,
+        magnitude_knee: 4.0,
+        magnitude_slope: 0.1,
+        weight_joint: 1.0,
+        joint_ridge: 0.01,
+        joint_bound: 10.0,
+        familiar: 0.035,
+        familiar_magnitude: 0.017,
+        whole: 0.4,
+        onset_memory: 200.0,
+        caution: 30.0,
+        caution_tail: 30.0,
+        onset_half: 4.0,
+    }
+}
+
+/// The bytes of the file, the same each time.
+///
+/// # Errors
+/// Where a parameter is out of its range.
+pub fn bytes() -> Result<Vec<u8>, SnapshotError> {
+    detector::write(&parameters(), "make default-snapshot", Map::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_in_the_repository_is_what_the_command_writes() {
+        let file = include_bytes!("../../models/default.snapshot");
+        assert!(
+            bytes().unwrap() == file,
+            "models/default.snapshot is of another state: run `make default-snapshot`"
+        );
+    }
+}
