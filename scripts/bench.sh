@@ -10,6 +10,8 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
+all=(log stream detector pipeline latency footprint http calibration fields peers robustness quality)
+
 measure() {
     case "$1" in
     log) "$release/log_speed" ;;
@@ -19,16 +21,21 @@ measure() {
     latency) "$release/watch_latency" ;;
     footprint) "$release/footprint" ;;
     http) bench/http/run.sh ;;
-    quality) quality ;;
-    *) echo "no benchmark is named $1: log, stream, detector, pipeline, latency, footprint, http and quality are" >&2; exit 2 ;;
+    calibration) "$release/calibration" ;;
+    fields) "$release/struck_fields" ;;
+    peers) bench/river/run.sh ;;
+    robustness | quality)
+        if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi
+        ;;
+    *) echo "no benchmark is named $1: ${all[*]} are" >&2; exit 2 ;;
     esac
 }
 
+robustness() {
+    "$release/robustness" "$KIZASHI_BENCH_DATA/nab"
+}
+
 quality() {
-    if [[ -z ${KIZASHI_BENCH_DATA:-} ]]; then
-        echo "skipped: KIZASHI_BENCH_DATA is not set"
-        return
-    fi
     "$KIZASHI_BIN" backtest --nab "$KIZASHI_BENCH_DATA/nab"
     for set in skab smap; do
         "$KIZASHI_BIN" backtest "$KIZASHI_BENCH_DATA/events/$set"/*.csv \
@@ -36,7 +43,7 @@ quality() {
     done
 }
 
-(($#)) || set -- log stream detector pipeline latency footprint http quality
+(($#)) || set -- "${all[@]}"
 for name in "$@"; do
     printf '\n== %s\n' "$name"
     measure "$name"

@@ -1,0 +1,138 @@
+//! What the score on the Numenta Anomaly Benchmark loses where the data come otherwise.
+//!
+//! `cargo run --release -p kizashi-bench --bin robustness -- NAB`, NAB being the folder that holds `data/` and `labels/`:
+//! the score by profile of the files as they are, with values × 1e6, with values + 1e6, without the first tenth of
+//! their rows, and without every second row. Rows that were left out score 0.
+
+use kizashi_offline::backtest::{Error, Options, run};
+use kizashi_offline::nab_score::{ProfileScore, Scored, Windows, score};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is done to the rows of a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Change {
+    None,
+    Times(f64),
+    Plus(f64),
+    WithoutFirstTenth,
+    WithoutEverySecond,
+}
+
+const CHANGES: [(&str, Change); 5] = [
+    ("as it is", Change::None),
+    ("values × 1e6", Change::Times(1e6)),
+    ("values + 1e6", Change::Plus(1e6)),
+    ("first 10 % of rows cut", Change::WithoutFirstTenth),
+    ("every 2nd row left out", Change::WithoutEverySecond),
+];
+
+/// A file of the benchmark: the times of its rows as it has them, and their values.
+struct Rows {
+    times: Vec<String>,
+    values: Vec<f64>,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Some(nab) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        return Err("give the folder of the benchmark, which holds data/ and labels/".into());
+    };
+    let windows: Windows = serde_json::from_slice(&fs::read(nab.join("labels/combined_windows.json"))?)?;
+    let mut files = BTreeMap::new();
+    for name in windows.keys() {
+        files.insert(name.clone(), read(&nab.join("data").join(name))?);
+    }
+    print_table(&files, &windows)
+}
+
+fn print_table(files: &BTreeMap<String, Rows>, windows: &Windows) -> Result<(), Box<dyn std::error::Error>> {
+    println!("| | standard | low FP | low FN | most lost |");
+    println!("|---|---|---|---|---|");
+    let mut usual: Vec<f64> = Vec::new();
+    for (name, change) in CHANGES {
+        let scores: Vec<f64> = measure(files, windows, change)?.iter().map(|profile| profile.score).collect();
+        if usual.is_empty() {
+            usual.clone_from(&scores);
+        }
+        let lost = usual.iter().zip(&scores).map(|(usual, score)| usual - score);
+        let cells: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
+        println!("| {name} | {} | {:.2} |", cells.join(" | "), lost.fold(f64::MIN, f64::max));
+    }
+    println!("| floor | | | | 3 |");
+    println!("| goal | | | | 1 |\n");
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Rows, Box<dyn std::error::Error>> {
+    let mut rows = Rows { times: Vec::new(), values: Vec::new() };
+    for line in fs::read_to_string(file)?.lines().skip(1) {
+        let cells = line.split_once(',').and_then(|(time, value)| Some((time, value.parse().ok()?)));
+        let (time, value) = cells.ok_or_else(|| format!("{}: `{line}` is no row", file.display()))?;
+        rows.times.push(time.to_owned());
+        rows.values.push(value);
+    }
+    Ok(rows)
+}
+
+impl Change {
+    fn keeps(self, row: usize, rows: usize) -> bool {
+        match self {
+            Self::WithoutFirstTenth => row >= rows / 10,
+            Self::WithoutEverySecond => row.is_multiple_of(2),
+            _ => true,
+        }
+    }
+
+    fn value(self, value: f64) -> f64 {
+        match self {
+            Self::Times(factor) => value * factor,
+            Self::Plus(term) => value + term,
+            _ => value,
+        }
+    }
+}
+
+/// The scores of the changed files, by profile.
+fn measure(
+    files: &BTreeMap<String, Rows>,
+    windows: &Windows,
+    change: Change,
+) -> Result<Vec<ProfileScore>, Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    // The ends of windows may have been left out, so the backtest is told of none, and the score is taken here.
+    let unlabelled: Windows = files.keys().map(|name| (name.clone(), Vec::new())).collect();
+    write(&folder.path().join("labels/combined_windows.json"), &serde_json::to_string(&unlabelled)?)?;
+    for (name, rows) in files {
+        let mut text = String::from("timestamp,value\n");
+        for (row, (time, value)) in rows.times.iter().zip(&rows.values).enumerate() {
+            if change.keeps(row, rows.times.len()) {
+                text += &format!("{time},{:?}\n", change.value(*value));
+            }
+        }
+        write(&folder.path().join("data").join(name), &text)?;
+    }
+    let options = Options { nab: Some(folder.path().to_owned()), ..Options::default() };
+    let report = run(&options, &|_| {}).map_err(|error: Error| error.to_string())?;
+    let scores: Vec<Vec<f64>> = files
+        .values()
+        .zip(&report.files)
+        .map(|(rows, file)| {
+            let mut scored = file.scores.iter();
+            let rows = rows.times.len();
+            let score = |row| if change.keeps(row, rows) { scored.next().copied() } else { Some(0.0) };
+            (0..rows).map(score).map(|score| score.expect("a score a row")).collect()
+        })
+        .collect();
+    let scored: Vec<Scored<'_>> = files
+        .iter()
+        .zip(&scores)
+        .map(|((name, rows), scores)| Scored { name, times: &rows.times, scores })
+        .collect();
+    Ok(score(&scored, windows)?)
+}
+
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    fs::create_dir_all(file.parent().expect("a file in a folder"))?;
+    fs::write(file, text)
+}
