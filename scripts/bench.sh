@@ -10,7 +10,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline latency footprint http calibration fields peers robustness quality)
+all=(log stream detector pipeline latency footprint http calibration anomalies fields peers robustness quality)
 
 measure() {
     case "$1" in
@@ -22,6 +22,7 @@ measure() {
     footprint) "$release/footprint" ;;
     http) bench/http/run.sh ;;
     calibration) "$release/calibration" ;;
+    anomalies) "$release/generated_anomalies" ;;
     fields) "$release/struck_fields" ;;
     peers) bench/river/run.sh ;;
     robustness | quality)
