@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
-use kizashi_offline::table::Choice;
+use kizashi_offline::table::{Choice, DateOrder};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Anomaly detection for event streams: watches, learns, and alerts within a second.
@@ -114,12 +114,28 @@ pub struct Columns {
     /// Column of the series' key [default: each file is one series, named after it]
     #[arg(long, value_name = "COLUMN")]
     pub series: Option<String>,
+    /// Which of day and month comes first, where the file doesn't tell, as in 01/02/2026
+    #[arg(long, value_name = "ORDER")]
+    pub date_order: Option<Order>,
+}
+
+/// Whether dates begin with the day or with the month.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Order {
+    /// Day, month, year
+    Dmy,
+    /// Month, day, year
+    Mdy,
 }
 
 impl From<Columns> for Choice {
     fn from(columns: Columns) -> Self {
-        let Columns { time, values, ignore, series } = columns;
-        Self { time, values, ignore, series }
+        let Columns { time, values, ignore, series, date_order } = columns;
+        let date_order = date_order.map(|order| match order {
+            Order::Dmy => DateOrder::DayFirst,
+            Order::Mdy => DateOrder::MonthFirst,
+        });
+        Self { time, values, ignore, series, date_order }
     }
 }
 
@@ -244,7 +260,8 @@ pub enum DeadLetters {
 /// `kizashi backtest`.
 #[derive(Args, Debug)]
 pub struct Backtest {
-    /// CSV or Parquet files; each is a series of its own unless --series is given
+    /// CSV, Parquet or JSON-lines files, or `-` for standard input; of CSV and Parquet each is a series of its
+    /// own unless --series is given
     #[arg(value_name = "FILE", required_unless_present = "nab")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
@@ -259,7 +276,16 @@ pub struct Backtest {
     /// Run the Numenta Anomaly Benchmark in this folder, which holds data/ and labels/
     #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "labels"])]
     pub nab: Option<PathBuf>,
-    /// Configuration file, whose `detect` counts [default: kizashi.toml here, where there is one]
+    /// Declare each column's least and largest value as its range before the file is run, as that benchmark does
+    #[arg(long)]
+    pub declared_range: bool,
+    /// False alerts allowed a series and week, in place of the configured
+    #[arg(long, value_name = "N")]
+    pub budget: Option<f64>,
+    /// The stream whose mapping JSON lines are read by
+    #[arg(long, default_value = "events")]
+    pub stream: String,
+    /// Configuration file, whose `detect` and `[[series]]` count [default: kizashi.toml here, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! What runs beside the service and not in it: the backtest, the scores that tell how good detection is, and series made to
 //! judge it by.
 
+pub mod alert_score;
 pub mod backtest;
 pub mod default_snapshot;
 pub mod event_score;

@@ -101,26 +101,14 @@ fn add_file(
     windows_before: usize,
     detections: &mut Vec<Detection>,
 ) -> Result<(), String> {
-    let mut first_row = BTreeMap::new();
-    for (row, time) in file.times.iter().enumerate() {
-        first_row.entry(plain_time(time)).or_insert(row);
-    }
-    let row_of = |time: &str| {
-        let row = first_row.get(&plain_time(time));
-        row.copied().ok_or_else(|| format!("{}: the window's end {time} has no row", file.name))
-    };
-    let spans = labelled
-        .iter()
-        .map(|(first, last)| Ok((row_of(first)?, row_of(last)?)))
-        .collect::<Result<Vec<(usize, usize)>, String>>()?;
-    let rows = file.scores.len();
-    let probation = (PROBATION_SHARE * rows as f64).floor().min(PROBATION_ROWS_MAX);
+    let spans = row_spans(file, labelled)?;
+    let probation = probation_rows(file.scores.len());
     let mut next = 0;
     for (row, score) in file.scores.iter().enumerate() {
         while next < spans.len() && row > spans[next].1 {
             next += 1;
         }
-        if (row as f64) < probation {
+        if row < probation {
             continue;
         }
         let (position, window) = match (spans.get(next), next.checked_sub(1)) {
@@ -137,6 +125,28 @@ fn add_file(
         detections.push(Detection { score: *score, position, window });
     }
     Ok(())
+}
+
+/// First and last row of each window of a file.
+pub(crate) fn window_rows(file: &Scored<'_>, windows: &Windows) -> Result<Vec<(usize, usize)>, String> {
+    row_spans(file, windows.get(file.name).ok_or_else(|| format!("{} has no labels", file.name))?)
+}
+
+fn row_spans(file: &Scored<'_>, labelled: &[(String, String)]) -> Result<Vec<(usize, usize)>, String> {
+    let mut first_row = BTreeMap::new();
+    for (row, time) in file.times.iter().enumerate() {
+        first_row.entry(plain_time(time)).or_insert(row);
+    }
+    let row_of = |time: &str| {
+        let row = first_row.get(&plain_time(time));
+        row.copied().ok_or_else(|| format!("{}: the window's end {time} has no row", file.name))
+    };
+    labelled.iter().map(|(first, last)| Ok((row_of(first)?, row_of(last)?))).collect()
+}
+
+/// Rows at the start of a file of so many that are not scored.
+pub(crate) fn probation_rows(rows: usize) -> usize {
+    (PROBATION_SHARE * rows as f64).floor().min(PROBATION_ROWS_MAX) as usize
 }
 
 /// A timestamp without fractions, zone and `T`, as the labels and the files write it in different ways.

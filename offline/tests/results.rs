@@ -86,6 +86,89 @@ fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
     assert!(results[0] == results[1]);
 }
 
+/// Rows of 40 hosts that take turns; some fall silent, come late, or spike.
+fn hosts(rows: usize) -> String {
+    let mut text = String::from("t,host,x,y\n");
+    for row in 0..rows {
+        let (step, host) = (row / 40, row % 40);
+        if step > 300 && host == 7 {
+            continue;
+        }
+        let late = if host == 3 && step % 10 == 0 { 15 } else { 0 };
+        let spike = if host == 11 && step == 500 { 1000.0 } else { 0.0 };
+        let noise = (row * 7919 % 1009) as f64 / 1009.0;
+        let time = 1_396_310_400 + 10 * step - late;
+        text += &format!("{time},host-{host},{:?},{:?}\n", noise + spike, 5.0 - noise);
+    }
+    text
+}
+
+#[test]
+fn one_file_of_many_series_gives_the_same_bytes_on_any_number_of_threads() {
+    let folder = Folder::new();
+    let file = folder.file("hosts.csv", &hosts(24_000));
+    let choice = Choice { series: Some("host".into()), ..Choice::default() };
+    let results = [1, 2, 5].map(|threads| {
+        let out = folder.0.path().join(threads.to_string());
+        let options = Options {
+            files: vec![file.clone()],
+            choice: choice.clone(),
+            out: Some(out.clone()),
+            threads,
+            ..Options::default()
+        };
+        let report = run(&options, &|_| {}).unwrap();
+        (report.files, fs::read(out.join("hosts.csv")).unwrap())
+    });
+    let (report, bytes) = &results[0];
+    assert_eq!((report[0].series, report[0].late, report[0].silences), (40, 59, 1), "{}", report[0]);
+    assert!(report[0].alerts >= 1, "{}", report[0]);
+    assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count() as u64, 1 + report[0].rows);
+    assert!(results.iter().all(|result| *result == results[0]));
+}
+
+#[test]
+fn an_error_far_down_ends_every_thread() {
+    let folder = Folder::new();
+    let file = folder.file("hosts.csv", &(hosts(20_000) + "1396320400,host-1,high,1\n"));
+    for threads in [1, 4] {
+        let options = Options {
+            files: vec![file.clone()],
+            choice: Choice { series: Some("host".into()), ..Choice::default() },
+            out: Some(folder.out()),
+            threads,
+            ..Options::default()
+        };
+        let error = run(&options, &|_| {}).unwrap_err().to_string();
+        assert!(error.contains("column `x`: `high` is not a number"), "{error}");
+        assert_eq!(fs::read_dir(folder.out()).unwrap().count(), 0, "nothing half done is left");
+    }
+}
+
+#[test]
+fn more_series_than_are_allowed_are_refused() {
+    let folder = Folder::new();
+    let file = folder.file("hosts.csv", &hosts(400));
+    let options = Options {
+        files: vec![file],
+        choice: Choice { series: Some("host".into()), ..Choice::default() },
+        engine: EngineConfig { series_max: 39, ..EngineConfig::default() },
+        ..Options::default()
+    };
+    let error = run(&options, &|_| {}).unwrap_err().to_string();
+    assert!(
+        error.ends_with("line 41: a new series, and there are 39 already; allow more (detect.series_max)")
+    );
+}
+
+#[test]
+fn a_declared_range_is_that_of_the_file() {
+    let folder = Folder::new();
+    let file = folder.file("x.csv", &spiky(1000));
+    let options = Options { files: vec![file], declared_range: true, ..Options::default() };
+    assert_eq!(run(&options, &|_| {}).unwrap().files[0].rows, 1000);
+}
+
 #[test]
 fn vectors_have_a_band_for_each_field() {
     let folder = Folder::new();

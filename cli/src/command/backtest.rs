@@ -6,17 +6,34 @@ use crate::{
     report::{self, Failure},
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use kizashi_models::decode::Mapping;
 use kizashi_offline::backtest;
 
 pub fn run(arguments: Backtest) -> Result<(), Failure> {
     let config = config::load(arguments.config.as_deref(), std::env::vars())?;
+    let mut engine = config.engine();
+    if let Some(budget) = arguments.budget {
+        engine.false_alerts_per_week = budget;
+    }
+    let mapping = match config.streams.get(&arguments.stream) {
+        Some(stream) => stream.mapping.clone(),
+        // Without a configuration of its own the default says where things stand.
+        None if arguments.stream == "events" => Mapping::default(),
+        None => {
+            let names: Vec<&str> = config.streams.keys().map(String::as_str).collect();
+            let (stream, names) = (&arguments.stream, names.join(", "));
+            return Err(Failure::usage(format_args!("no stream {stream} is configured; there are {names}")));
+        }
+    };
     let options = backtest::Options {
         files: arguments.files,
         choice: arguments.columns.into(),
+        mapping,
         out: arguments.out,
         labels: arguments.labels,
         nab: arguments.nab,
-        engine: config.engine(),
+        declared_range: arguments.declared_range,
+        engine,
         threads: 0,
     };
     let bar = ProgressBar::no_length()

@@ -1,34 +1,47 @@
 //! Files through the very engine of the service: what it would have said, row by row.
 
+mod batch;
+mod declared;
 mod file;
+mod json_lines;
+mod partial_file;
+mod pipeline;
+mod reader;
+mod report;
+mod results;
 mod run;
+mod scorer;
 
-pub use file::FileReport;
+pub use report::{FileReport, Report};
 pub use run::run;
 
-use crate::event_score::EventScore;
-use crate::nab_score::ProfileScore;
 use crate::table::{Choice, TableError};
+use kizashi_models::decode::Mapping;
 use kizashi_models::engine::{ConfigError, EngineConfig};
-use std::fmt;
 use std::path::PathBuf;
 
 /// What to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The files, CSV or Parquet. Each is a series of its own unless the choice names a column of series.
+    /// The files: CSV, Parquet or JSON lines, and `-` for standard input. A table is a series of its own
+    /// unless the choice names a column of series; JSON lines name their series.
     pub files: Vec<PathBuf>,
     /// Which columns hold what.
     pub choice: Choice,
-    /// Where results are written, a CSV file under each file's name; none are if this is not set.
+    /// Where in JSON lines things stand, where the choice says nothing else.
+    pub mapping: Mapping,
+    /// Where results are written, a file under each file's name; none are if this is not set.
     pub out: Option<PathBuf>,
     /// Labels of events by which the files are scored.
     pub labels: Option<PathBuf>,
     /// The folder of the Numenta Anomaly Benchmark, with `data/` and `labels/`: its files are run and scored.
     pub nab: Option<PathBuf>,
+    /// Whether the least and the largest value of each column of a file is declared to the engine as its
+    /// range before the file is run, as the Numenta Anomaly Benchmark does.
+    pub declared_range: bool,
     /// The engine's configuration.
     pub engine: EngineConfig,
-    /// Files at a time; 0 stands for one a core.
+    /// Threads; 0 stands for one a core.
     pub threads: usize,
 }
 
@@ -49,36 +62,25 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// More series than the engine may hold.
+    #[error(transparent)]
+    Series(#[from] TooManySeries),
     /// The options don't fit each other, or what they name is not what it should be.
     #[error("{0}")]
     Options(String),
 }
 
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// By file, in the order given.
-    pub files: Vec<FileReport>,
-    /// The scores of the Numenta Anomaly Benchmark, by profile, where it was asked for.
-    pub nab: Vec<ProfileScore>,
-    /// The score by event, where labels were given.
-    pub events: Option<EventScore>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sum = |count: fn(&FileReport) -> u64| self.files.iter().map(count).sum::<u64>();
-        for file in self.files.iter().filter(|_| self.nab.is_empty()) {
-            writeln!(f, "{file}")?;
-        }
-        let (rows, alerts) = (sum(|file| file.rows), sum(|file| file.alerts));
-        writeln!(f, "{} files, {rows} rows, {alerts} alerts", self.files.len())?;
-        for profile in &self.nab {
-            writeln!(f, "{profile}")?;
-        }
-        match &self.events {
-            Some(events) => writeln!(f, "{events}"),
-            None => Ok(()),
-        }
-    }
+/// A file has more series than the configuration allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{}, line {line}: a new series, and there are {series_max} already; allow more (detect.series_max)",
+    file.display()
+)]
+pub struct TooManySeries {
+    /// The file.
+    pub file: PathBuf,
+    /// The line that has the series.
+    pub line: u64,
+    /// What is allowed.
+    pub series_max: u32,
 }

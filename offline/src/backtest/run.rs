@@ -1,9 +1,11 @@
 //! All files, on all cores, and their scores.
 
-use super::file::run_file;
+use super::file::{Job, run_file};
 use super::{Error, FileReport, Options, Report};
+use crate::alert_score::{self, Raised};
 use crate::event_score::{self, Labels};
 use crate::nab_score::{self, Windows};
+use crate::table::STDIN;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -11,12 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-
-/// A file to run, and where its results go.
-struct Job {
-    file: PathBuf,
-    out: Option<PathBuf>,
-}
 
 /// Runs a backtest. `done` is called as each file ends, from the thread that ran it.
 ///
@@ -38,22 +34,53 @@ pub fn run(options: &Options, done: &(dyn Fn(&FileReport) + Sync)) -> Result<Rep
     };
     let keep_scores = windows.is_some() || labels.is_some();
     let files = run_jobs(options, &jobs, keep_scores, done)?;
-    let mut report = Report { files, ..Report::default() };
+    let mut report = Report { files, budget: options.engine.false_alerts_per_week, ..Report::default() };
     if let Some(windows) = &windows {
-        let scored: Vec<nab_score::Scored<'_>> = windows
-            .keys()
-            .zip(&report.files)
-            .map(|(name, file)| nab_score::Scored { name, times: &file.times, scores: &file.scores })
-            .collect();
-        report.nab = nab_score::score(&scored, windows).map_err(Error::Options)?;
+        score_nab(&mut report, windows).map_err(Error::Options)?;
     }
     if let Some(labels) = &labels {
-        let stem = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let scores: BTreeMap<String, Vec<f64>> =
-            report.files.iter().map(|file| (stem(&file.file), file.scores.clone())).collect();
-        report.events = Some(event_score::score(labels, &scores).map_err(Error::Options)?);
+        score_events(&mut report, labels).map_err(Error::Options)?;
     }
     Ok(report)
+}
+
+/// The files are those that the windows name, in their order.
+fn score_nab(report: &mut Report, windows: &Windows) -> Result<(), String> {
+    let scored: Vec<nab_score::Scored<'_>> = windows
+        .keys()
+        .zip(&report.files)
+        .map(|(name, file)| nab_score::Scored { name, times: &file.times, scores: &file.scores })
+        .collect();
+    report.nab = nab_score::score(&scored, windows)?;
+    let spans = scored
+        .iter()
+        .map(|file| nab_score::window_rows(file, windows))
+        .collect::<Result<Vec<_>, String>>()?;
+    let raised = report.files.iter().zip(&spans).map(|(file, windows)| Raised {
+        opened: &file.opened,
+        windows,
+        late: 0,
+        probation: nab_score::probation_rows(file.scores.len()),
+    });
+    report.alerts = Some(alert_score::score(raised));
+    Ok(())
+}
+
+fn score_events(report: &mut Report, labels: &Labels) -> Result<(), String> {
+    let stem = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let files: BTreeMap<String, &FileReport> =
+        report.files.iter().map(|file| (stem(&file.file), file)).collect();
+    let scores = files.iter().map(|(name, file)| (name.clone(), file.scores.clone())).collect();
+    report.events = Some(event_score::score(labels, &scores)?);
+    let raised = labels.windows.iter().map(|(name, windows)| Raised {
+        // The score above has seen to it that each labelled file is there.
+        opened: &files[name].opened,
+        windows,
+        late: labels.rules.late,
+        probation: labels.rules.probation,
+    });
+    report.alerts = Some(alert_score::score(raised));
+    Ok(())
 }
 
 fn nab_windows(nab: &Path) -> Result<Windows, Error> {
@@ -83,12 +110,17 @@ fn file_jobs(options: &Options) -> Result<Vec<Job>, Error> {
         let Some(name) = file.file_name() else {
             return Err(Error::Options(format!("{} is not a file", file.display())));
         };
-        // Results are CSV whatever the input is, so only what is Parquet changes its ending.
+        // Parquet alone has results of another form than its own.
         let name = match file.extension() {
             Some(ending) if ending.eq_ignore_ascii_case("parquet") => Path::new(name).with_extension("csv"),
             _ => PathBuf::from(name),
         };
-        if let Some(other) = taken.insert(name.clone(), file) {
+        if file == Path::new(STDIN) && taken.contains_key(&name) {
+            return Err(Error::Options("standard input (`-`) can be read once".to_owned()));
+        }
+        // Without results or labels, which go by name, names don't matter.
+        let named = options.out.is_some() || options.labels.is_some();
+        if let Some(other) = taken.insert(name.clone(), file).filter(|_| named) {
             return Err(Error::Options(format!(
                 "{} and {} would share their results' name; run them apart",
                 other.display(),
@@ -120,23 +152,18 @@ fn run_jobs(
         0 => thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
+    // What is left over where there are more threads than files goes to the first of them.
+    let threads_of = |at: usize| (threads / jobs.len() + usize::from(at < threads % jobs.len())).max(1);
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<FileReport, Error>>>> =
         jobs.iter().map(|_| Mutex::new(None)).collect();
     thread::scope(|scope| {
         for _ in 0..threads.min(jobs.len()) {
             scope.spawn(|| {
-                while let Some((job, result)) = {
+                loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    jobs.get(at).zip(results.get(at))
-                } {
-                    let ran = run_file(
-                        &job.file,
-                        &options.choice,
-                        &options.engine,
-                        job.out.as_deref(),
-                        keep_scores,
-                    );
+                    let Some((job, result)) = jobs.get(at).zip(results.get(at)) else { return };
+                    let ran = run_file(job, options, threads_of(at), keep_scores);
                     if let Ok(report) = &ran {
                         done(report);
                     }

@@ -1,24 +1,28 @@
 //! Which columns of a table hold what.
 
+use super::names::{list, missing};
 use super::parse_value;
+use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
 use csv::ByteRecord;
 use kizashi_models::observation::FIELDS_MAX;
-use kizashi_models::time::{parse_epoch, parse_timestamp};
+use std::collections::HashSet;
 
-/// Numbers that are taken for times without being asked: from 1990 on.
-const EPOCH_MS_MIN: i64 = 631_152_000_000;
+/// Numbers for each text, from which on a column is one of numbers in which something is wrong.
+const NEARLY_ALL: usize = 9;
 
 /// What a user says of the columns; what is not said is found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// The column of times; else the first that holds times.
     pub time: Option<String>,
-    /// The columns of values; else all that hold numbers.
+    /// The columns of values; else all that hold numbers and have a name.
     pub values: Vec<String>,
     /// Columns that are not values, such as labels.
     pub ignore: Vec<String>,
     /// The column whose text tells the rows of one series from those of others.
     pub series: Option<String>,
+    /// Which of day and month comes first, where that can't be found out.
+    pub date_order: Option<DateOrder>,
 }
 
 /// Which columns are used, as indexes.
@@ -33,57 +37,47 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Finds the columns of a table with these names, from a sample of its rows.
-    pub(super) fn find(choice: &Choice, names: &[String], sample: &[&ByteRecord]) -> Result<Self, String> {
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].contains(name) {
-                return Err(format!("two columns are named `{name}`"));
-            }
-        }
+    /// Finds the columns of a table with these names, and the format of its times, from a sample of its rows.
+    pub(super) fn find(
+        choice: &Choice,
+        names: &[String],
+        sample: &[&ByteRecord],
+    ) -> Result<(Self, TimeFormat), String> {
         let find = |name: &String| {
-            names
-                .iter()
-                .position(|column| column == name)
-                .ok_or_else(|| format!("there is no column `{name}`; its columns are {}", names.join(", ")))
+            names.iter().position(|column| column == name).ok_or_else(|| missing(name, names))
         };
         let series = choice.series.as_ref().map(find).transpose()?;
         let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         let free =
             |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
-        let time = match &choice.time {
-            Some(name) => find(name)?,
-            None => {
-                let cells = |column: usize| sample.iter().map(move |record| &record[column]);
-                let all = 0..names.len();
-                let texts = all.clone().filter(free).find(|column| cells(*column).all(is_timestamp));
-                texts.or_else(|| all.filter(free).find(|column| cells(*column).all(is_epoch))).ok_or_else(
-                    || {
-                        format!(
-                            "no column holds times; its columns are {}; name one (time)",
-                            names.join(", ")
-                        )
-                    },
-                )?
+        let cells = |column: usize| sample.iter().map(move |record| &record[column]);
+        let (time, format) = match &choice.time {
+            Some(name) => {
+                let time = find(name)?;
+                (time, named_format(name, cells(time), choice.date_order)?)
             }
+            None => found_time(names, free, cells, choice.date_order)?,
         };
         let mut values = if chosen.is_empty() {
-            let is_numeric = |column: &usize| {
-                let mut cells = sample.iter().map(|record| parse_value(&record[*column]));
-                let some = cells.clone().any(|value| value.is_some_and(|value| !value.is_nan()));
-                some && cells.all(|value| value.is_some())
-            };
-            (0..names.len()).filter(|column| *column != time && free(column)).filter(is_numeric).collect()
+            let is_value = |column: &usize| *column != time && !names[*column].is_empty() && free(column);
+            let mut numeric = Vec::new();
+            for column in (0..names.len()).filter(is_value) {
+                if is_numeric(&names[column], cells(column))? {
+                    numeric.push(column);
+                }
+            }
+            numeric
         } else {
             chosen
         };
         values.sort_unstable();
         if values.is_empty() {
-            return Err(format!("no column holds numbers; its columns are {}", names.join(", ")));
+            return Err(format!("no column holds numbers; its columns are {}", list(names)));
         }
         if values.len() > FIELDS_MAX {
             return Err(format!(
-                "{} columns hold numbers; at most {FIELDS_MAX} are allowed; choose (values)",
+                "{} columns hold numbers; at most {FIELDS_MAX} are allowed; choose (--values)",
                 values.len()
             ));
         }
@@ -92,20 +86,87 @@ impl Columns {
         if let Some(twice) = used.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(format!("`{}` is chosen twice", names[twice[0]]));
         }
-        Ok(Self { time, series, values })
+        check_names(names, &used)?;
+        Ok((Self { time, series, values }, format))
     }
 }
 
-fn is_timestamp(cell: &[u8]) -> bool {
-    std::str::from_utf8(cell).is_ok_and(|text| parse_timestamp(text.trim()).is_some())
+/// Whether a column holds numbers and nothing else. One that nearly does is not left out in silence.
+fn is_numeric<'a>(name: &str, cells: impl Iterator<Item = &'a [u8]> + Clone) -> Result<bool, String> {
+    let numbers = cells.clone().filter(|cell| parse_value(cell).is_some_and(|value| !value.is_nan())).count();
+    let mut others = cells.filter(|cell| parse_value(cell).is_none());
+    let Some(other) = others.next() else { return Ok(numbers > 0) };
+    if numbers < NEARLY_ALL * (1 + others.count()) {
+        return Ok(false);
+    }
+    let other: String = String::from_utf8_lossy(other).chars().take(40).collect();
+    Err(format!(
+        "column `{name}` holds numbers but also `{other}`; mend it, or leave the column out (--ignore)"
+    ))
 }
 
-fn is_epoch(cell: &[u8]) -> bool {
-    std::str::from_utf8(cell)
-        .is_ok_and(|text| parse_epoch(text.trim()).is_some_and(|time_ms| time_ms >= EPOCH_MS_MIN))
+/// Of names that stand twice, only those of columns that are not used do no harm.
+fn check_names(names: &[String], used: &[usize]) -> Result<(), String> {
+    let used: HashSet<&str> = used.iter().map(|column| names[*column].as_str()).collect();
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| used.contains(name.as_str()) && !seen.insert(*name)) {
+        Some(name) => {
+            Err(format!("two columns are named `{name}`; rename one, or leave them out (--ignore)"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first column that holds times: texts of them before numbers, which may be something else.
+fn found_time<'a, Cells: Iterator<Item = &'a [u8]> + Clone>(
+    names: &[String],
+    free: impl Fn(&usize) -> bool + Copy,
+    cells: impl Fn(usize) -> Cells,
+    order: Option<DateOrder>,
+) -> Result<(usize, TimeFormat), String> {
+    let all = (0..names.len()).filter(free);
+    for column in all.clone() {
+        match TimeFormat::find(cells(column), order) {
+            Ok(format) if format == TimeFormat::Compact || !cells(column).any(is_number) => {
+                return Ok((column, format));
+            }
+            Err(Unknown::Order) => return Err(ambiguous(&names[column], cells(column))),
+            _ => {}
+        }
+    }
+    match all.clone().find(|column| cells(*column).all(is_usual_epoch)) {
+        Some(column) => Ok((column, TimeFormat::Standard)),
+        None => Err(format!("no column holds times; its columns are {}; name one (--time)", list(names))),
+    }
+}
+
+/// The format of a column that is said to hold times. If it does not in the sample, its first wrong cell is
+/// told with its line as it is read.
+fn named_format<'a>(
+    name: &str,
+    cells: impl Iterator<Item = &'a [u8]> + Clone,
+    order: Option<DateOrder>,
+) -> Result<TimeFormat, String> {
+    match TimeFormat::find(cells.clone(), order) {
+        Ok(format) => Ok(format),
+        Err(Unknown::Order) => Err(ambiguous(name, cells)),
+        Err(Unknown::NoTime) => {
+            // That of the first cell that is a time, so that what is wrong is what differs from it.
+            let first = cells.clone().find_map(|cell| TimeFormat::find([cell].into_iter(), order).ok());
+            Ok(first.unwrap_or(TimeFormat::Standard))
+        }
+    }
+}
+
+fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> String {
+    let text = String::from_utf8_lossy(cells.next().unwrap_or_default());
+    format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
 }
 
 /// Whether names look like a row of data: one of them is a time.
 pub(super) fn look_like_data(names: &[String]) -> bool {
-    names.iter().any(|name| is_timestamp(name.as_bytes()) || is_epoch(name.as_bytes()))
+    names.iter().map(|name| name.as_bytes()).any(|name| {
+        is_usual_epoch(name)
+            || !is_number(name) && !matches!(TimeFormat::find([name].into_iter(), None), Err(Unknown::NoTime))
+    })
 }

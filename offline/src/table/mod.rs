@@ -1,19 +1,26 @@
 //! Files of rows with a time: CSV with any usual delimiter, and Parquet, read row by row.
 
 mod columns;
+pub(crate) mod input;
+mod names;
 mod parquet_rows;
 mod rows;
+mod time_format;
 
 pub use columns::{Choice, Columns};
+pub use input::{Form, STDIN};
+pub use time_format::DateOrder;
 
 use csv::ByteRecord;
-use kizashi_models::time::{parse_epoch, parse_timestamp};
+use input::Input;
 use rows::Rows;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use time_format::TimeFormat;
 
-/// Rows looked at to find out what the columns hold.
+/// Rows looked at to find out what the columns hold, and the cells of them after which it is enough.
 const SAMPLE_ROWS: usize = 200;
+const SAMPLE_CELLS: usize = 1_000_000;
 
 /// A file that can't be read, or a place in it.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +52,10 @@ pub enum TableError {
         reason: String,
     },
     /// A cell is not what its column should hold.
-    #[error("{}, line {line}, column `{column}`: `{text}` is not {needed}", file.display())]
+    #[error(
+        "{}, line {line}, column `{column}`: `{text}` is not {needed}; mend it, or leave the column out",
+        file.display()
+    )]
     Cell {
         /// The file.
         file: PathBuf,
@@ -66,6 +76,7 @@ pub struct Table {
     rows: Rows,
     names: Vec<String>,
     columns: Columns,
+    time_format: TimeFormat,
     /// Rows that were read to find out about the columns.
     sample: VecDeque<(u64, ByteRecord)>,
     record: ByteRecord,
@@ -86,25 +97,39 @@ pub struct Row<'a> {
 }
 
 impl Table {
-    /// Opens a file and finds out what its columns hold.
+    /// Opens a file, or standard input for [`STDIN`], and finds out what its columns hold.
     ///
     /// # Errors
     /// Where the file can't be read, is empty, or has no columns that fit the choice.
     pub fn open(file: &Path, choice: &Choice) -> Result<Self, TableError> {
-        let mut rows = Rows::open(file)?;
+        Self::new(Input::open(file)?, choice)
+    }
+
+    pub(crate) fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
+        let file = input.file.clone();
+        let mut rows = Rows::new(input)?;
         let names = rows.names().to_vec();
         let mut sample = VecDeque::new();
         let mut record = ByteRecord::new();
-        while sample.len() < SAMPLE_ROWS && rows.read(&mut record)? {
+        while sample.len() < SAMPLE_ROWS && (sample.len() + 1) * names.len() <= SAMPLE_CELLS.max(names.len())
+        {
+            if !rows.read(&mut record)? {
+                break;
+            }
             sample.push_back((rows.line(), record.clone()));
         }
-        let reason = |reason: String| TableError::File { file: file.to_owned(), reason };
+        let reason = |reason: String| TableError::File { file: file.clone(), reason };
         if sample.is_empty() {
             return Err(reason("there are no rows below the header".to_owned()));
         }
         let records: Vec<&ByteRecord> = sample.iter().map(|(_, record)| record).collect();
-        let columns = Columns::find(choice, &names, &records).map_err(reason)?;
-        Ok(Self { file: file.to_owned(), rows, names, columns, sample, record, line: 0 })
+        let (columns, time_format) = Columns::find(choice, &names, &records).map_err(reason)?;
+        Ok(Self { file, rows, names, columns, time_format, sample, record, line: 0 })
+    }
+
+    /// The file, as it was given.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Names of all columns.
@@ -122,9 +147,9 @@ impl Table {
         self.line
     }
 
-    /// Text of a cell of the row that was read last.
-    pub fn cell(&self, column: usize) -> &[u8] {
-        &self.record[column]
+    /// Hands over the cells of the row that was read last, in exchange for a record to read into.
+    pub(crate) fn take_cells(&mut self, cells: &mut ByteRecord) {
+        std::mem::swap(&mut self.record, cells);
     }
 
     /// Reads the next row; its values go to `values`.
@@ -143,9 +168,8 @@ impl Table {
         }
         let columns = &self.columns;
         let time_text = &self.record[columns.time];
-        let time_ms = parse_time(time_text).ok_or_else(|| {
-            self.wrong(columns.time, "a time (RFC 3339, or seconds or milliseconds since 1970)")
-        })?;
+        let time_ms =
+            self.time_format.parse(time_text).ok_or_else(|| self.wrong(columns.time, self.needed_time()))?;
         values.clear();
         for column in &columns.values {
             let value = parse_value(&self.record[*column]).ok_or_else(|| self.wrong(*column, "a number"))?;
@@ -161,6 +185,16 @@ impl Table {
         Ok(Some(Row { time_text, time_ms, series, values }))
     }
 
+    fn needed_time(&self) -> &'static str {
+        match self.time_format {
+            TimeFormat::Standard => "a time (RFC 3339, or seconds or milliseconds since 1970)",
+            TimeFormat::Compact => "a time (such as 20140131T093000)",
+            TimeFormat::YearFirst => "a time (year, month, day)",
+            TimeFormat::YearLast(DateOrder::DayFirst) => "a time (day, month, year)",
+            TimeFormat::YearLast(DateOrder::MonthFirst) => "a time (month, day, year)",
+        }
+    }
+
     fn wrong(&self, column: usize, needed: &'static str) -> TableError {
         let text: String = String::from_utf8_lossy(&self.record[column]).chars().take(40).collect();
         TableError::Cell {
@@ -173,15 +207,10 @@ impl Table {
     }
 }
 
-fn parse_time(cell: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(cell).ok()?.trim();
-    parse_timestamp(text).map(|timestamp| timestamp.unix_ms).or_else(|| parse_epoch(text))
-}
-
 /// A number; NaN for a cell that says that its value is missing.
 fn parse_value(cell: &[u8]) -> Option<f64> {
     match cell.trim_ascii() {
-        b"" | b"NaN" | b"nan" | b"NA" | b"null" | b"NULL" | b"None" | b"-" => Some(f64::NAN),
+        b"" | b"NaN" | b"nan" | b"NA" | b"N/A" | b"null" | b"NULL" | b"None" | b"-" => Some(f64::NAN),
         text => std::str::from_utf8(text).ok()?.parse().ok(),
     }
 }
@@ -235,6 +264,42 @@ mod tests {
     }
 
     #[test]
+    fn forms_that_programs_write_are_read() {
+        let one = Ok(vec![(1_396_310_400_000, None, vec![1.5])]);
+        for text in [
+            ",timestamp,value\n0,2014-04-01,1.5\n",
+            "\n\r\nvalue,timestamp\n\n1.5,\"2014-04-01 00:00:00\"\n\n",
+            "timestamp,value,,\n2014-04-01,1.5,,\n",
+            "\"a\nname\",\"t\"\"\"\n\"1.5\",2014-04-01\n",
+            "n,n,t,x\na,b,01.04.2014,1.5\n",
+            "t\tx\r20140401\t1.5\r",
+        ] {
+            assert_eq!(rows(text, &Choice::default()), one, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_of_very_many_columns_is_refused_unless_some_are_chosen() {
+        let columns = 100_000;
+        let mut text = String::from("t");
+        (0..columns).for_each(|at| text += &format!(",c{at}"));
+        (0..20).for_each(|row| text += &format!("\n2014-04-{:02}{}", row + 1, ",7".repeat(columns)));
+        let error = rows(&text, &Choice::default()).unwrap_err();
+        assert_eq!(error, "t.csv: 100000 columns hold numbers; at most 256 are allowed; choose (--values)");
+        let choice = Choice { values: vec!["c99999".into()], ..Choice::default() };
+        assert_eq!(rows(&text, &choice).unwrap().len(), 20);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_does_not_take_the_file_into_memory() {
+        let mut text = String::from("t,x\n2014-04-01,1\n2014-04-02,\"2\n");
+        text += &"2014-04-03,3\n".repeat(2 << 20);
+        let choice = Choice { values: vec!["x".into()], ..Choice::default() };
+        let error = rows(&text, &choice).unwrap_err();
+        assert_eq!(error, "t.csv, line 3: a row of more than 16 MiB; is a quote not closed?");
+    }
+
+    #[test]
     fn errors_name_file_line_and_column() {
         let with = |time: Option<&str>, values: &[&str]| Choice {
             time: time.map(str::to_owned),
@@ -249,6 +314,11 @@ mod tests {
             ("2014-04-01,1\n2014-04-02,2\n", default(), "t.csv: the first line is a row of data; a header"),
             ("a,b\n1,2\n", default(), "t.csv: no column holds times; its columns are a, b"),
             ("t\n2014-04-01\n", default(), "t.csv: no column holds numbers"),
+            (
+                &format!("t,x\n{}2014-04-02,high\n", "2014-04-01,1\n".repeat(9)),
+                default(),
+                "t.csv: column `x` holds numbers but also `high`; mend it, or",
+            ),
             ("t,t\n2014-04-01,1\n", default(), "t.csv: two columns are named `t`"),
             (two, with(Some("time"), &[]), "t.csv: there is no column `time`; its columns are t, x"),
             (two, with(Some("x"), &["x"]), "t.csv: `x` is chosen twice"),

@@ -3,7 +3,6 @@
 use csv::ByteRecord;
 use kizashi_models::time::format_rfc3339;
 use parquet::basic::{LogicalType, TimeUnit};
-use parquet::errors::Result;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
@@ -21,8 +20,8 @@ pub(super) struct ParquetRows {
 }
 
 impl ParquetRows {
-    pub(super) fn open(file: File) -> Result<Self> {
-        let reader = SerializedFileReader::new(file)?;
+    pub(super) fn open(file: File) -> Result<Self, String> {
+        let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let names = fields.iter().map(|field| field.name().to_owned()).collect();
@@ -42,8 +41,10 @@ impl ParquetRows {
         self.names.clone()
     }
 
-    pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool> {
-        let Some(row) = self.rows.next().transpose()? else { return Ok(false) };
+    pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, String> {
+        let Some(row) = self.rows.next().transpose().map_err(|error| error.to_string())? else {
+            return Ok(false);
+        };
         record.clear();
         for ((_, field), units_a_ms) in row.get_column_iter().zip(&self.units_a_ms) {
             self.text.clear();

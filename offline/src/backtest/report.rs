@@ -1,0 +1,126 @@
+//! What came of a backtest, for the person who ran it.
+
+use crate::alert_score::AlertScore;
+use crate::event_score::EventScore;
+use crate::nab_score::ProfileScore;
+use std::fmt;
+use std::path::PathBuf;
+
+const WEEK_MS: f64 = 7.0 * 86_400_000.0;
+
+/// What came of one file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Rows below the header, or lines.
+    pub rows: u64,
+    /// Rows whose time lies before that of a row of their series above.
+    pub late: u64,
+    /// Lines that are no observation, or that the service would not take.
+    pub refused: u64,
+    /// The first of them, and why.
+    pub first_refused: Option<(u64, String)>,
+    /// Series in it.
+    pub series: u64,
+    /// From the first to the newest time, summed over the series, in weeks.
+    pub series_weeks: f64,
+    /// Alerts opened by unusual observations.
+    pub alerts: u64,
+    /// Alerts opened since a series fell silent.
+    pub silences: u64,
+    /// The highest surprise, and the text of its time.
+    pub strangest: Option<(f64, String)>,
+    /// Anomaly score of each row, where scores were asked for.
+    pub scores: Vec<f64>,
+    /// Text of the time of each row, likewise.
+    pub times: Vec<String>,
+    /// Rows at which alerts of unusual observations opened, from 0, likewise.
+    pub opened: Vec<usize>,
+}
+
+impl FileReport {
+    pub(super) fn set_series_ms(&mut self, series_ms: u64) {
+        self.series_weeks = series_ms as f64 / WEEK_MS;
+    }
+}
+
+impl fmt::Display for FileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, series, alerts, .. } = self;
+        write!(f, "{}: {rows} rows, {series} series, {alerts} alerts", self.file.display())?;
+        if self.silences > 0 {
+            write!(f, " and {} of silence", self.silences)?;
+        }
+        write!(f, "{}", Rate { alerts: *alerts, series_weeks: self.series_weeks })?;
+        if let Some((surprise, time)) = &self.strangest {
+            write!(f, ", strangest {time} (surprise {surprise:.1})")?;
+        }
+        if self.late > 0 {
+            write!(f, ", {} rows not in the order of time", self.late)?;
+        }
+        if let Some((line, reason)) = &self.first_refused {
+            write!(f, ", {} lines refused, the first in line {line}: {reason}", self.refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// Alerts a series and week; nothing where the rows span too little to say.
+struct Rate {
+    alerts: u64,
+    series_weeks: f64,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.series_weeks < 1.0 {
+            return Ok(());
+        }
+        write!(f, " ({:.3} a series and week)", self.alerts as f64 / self.series_weeks)
+    }
+}
+
+/// What came of all.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// By file, in the order given.
+    pub files: Vec<FileReport>,
+    /// The budget of false alerts a series and week.
+    pub budget: f64,
+    /// The scores of the Numenta Anomaly Benchmark, by profile, where it was asked for.
+    pub nab: Vec<ProfileScore>,
+    /// The score by event, where labels were given.
+    pub events: Option<EventScore>,
+    /// How well the alerts fit the labels, where there are any.
+    pub alerts: Option<AlertScore>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |count: fn(&FileReport) -> u64| self.files.iter().map(count).sum::<u64>();
+        for file in self.files.iter().filter(|_| self.nab.is_empty()) {
+            writeln!(f, "{file}")?;
+        }
+        let (rows, series, alerts) =
+            (sum(|file| file.rows), sum(|file| file.series), sum(|file| file.alerts));
+        let series_weeks = self.files.iter().map(|file| file.series_weeks).sum();
+        let rate = Rate { alerts, series_weeks };
+        writeln!(
+            f,
+            "{} files, {rows} rows, {series} series, {alerts} alerts{rate} at a budget of {}",
+            self.files.len(),
+            self.budget
+        )?;
+        for profile in &self.nab {
+            writeln!(f, "{profile}")?;
+        }
+        if let Some(events) = &self.events {
+            writeln!(f, "{events}")?;
+        }
+        match &self.alerts {
+            Some(alerts) => writeln!(f, "{alerts}"),
+            None => Ok(()),
+        }
+    }
+}

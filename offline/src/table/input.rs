@@ -1,0 +1,160 @@
+//! A file or standard input, and which of the forms it has.
+
+use super::TableError;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+/// The name under which standard input is given.
+pub const STDIN: &str = "-";
+
+/// Bytes that are looked at to find out the form, and the delimiter of a CSV file.
+const HEAD_BYTES_MAX: u64 = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// The forms of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text with a header and a delimiter.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// A JSON object a line.
+    JsonLines,
+}
+
+/// Bytes from the start on.
+pub(crate) type Bytes = Chain<Cursor<Vec<u8>>, BufReader<Box<dyn Read + Send>>>;
+
+/// An opened input, of which the form is known.
+pub(crate) struct Input {
+    /// As it was given.
+    pub(crate) file: PathBuf,
+    /// Found by the first bytes, and by the name for JSON lines.
+    pub(crate) form: Form,
+    /// Up to the end of the first line that is not blank, without a byte order mark.
+    head: Vec<u8>,
+    rest: BufReader<Box<dyn Read + Send>>,
+}
+
+impl Input {
+    /// Opens a file, or standard input for `-`. A pipe is read once, from its start to its end.
+    pub(crate) fn open(file: &Path) -> Result<Self, TableError> {
+        let io = |source| TableError::Io { file: file.to_owned(), source };
+        let reason = |reason: &str| TableError::File { file: file.to_owned(), reason: reason.to_owned() };
+        let input: Box<dyn Read + Send> = if file == Path::new(STDIN) {
+            Box::new(io::stdin())
+        } else {
+            let opened = File::open(file).map_err(io)?;
+            if opened.metadata().map_err(io)?.is_dir() {
+                return Err(reason("it is a folder; name the files in it"));
+            }
+            Box::new(opened)
+        };
+        let mut rest = BufReader::with_capacity(BUFFER_BYTES, input);
+        let mut head = Vec::new();
+        while head.trim_ascii().is_empty() {
+            let left = HEAD_BYTES_MAX.saturating_sub(head.len() as u64);
+            if rest.by_ref().take(left).read_until(b'\n', &mut head).map_err(io)? == 0 {
+                break;
+            }
+        }
+        if head.is_empty() {
+            return Err(reason("the file is empty"));
+        }
+        if head.starts_with(b"\xef\xbb\xbf") {
+            head.drain(..3);
+        }
+        let form = match head.as_slice() {
+            [b'P', b'A', b'R', b'1', ..] => Form::Parquet,
+            [0x1f, 0x8b, ..] => {
+                return Err(reason("it is compressed with gzip; decompress it, through a pipe too (`-`)"));
+            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                return Err(reason("it is compressed with zstd; decompress it, through a pipe too (`-`)"));
+            }
+            [b'P', b'K', 3, 4, ..] => {
+                return Err(reason("it is a ZIP archive, or a spreadsheet; save it as CSV"));
+            }
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(reason("it is UTF-16; save it as UTF-8")),
+            _ if is_named_json_lines(file) => Form::JsonLines,
+            head => match head.trim_ascii_start() {
+                [b'{', ..] => Form::JsonLines,
+                [b'[', ..] => return Err(reason("it is a JSON array; an object a line is needed")),
+                _ => Form::Csv,
+            },
+        };
+        Ok(Self { file: file.to_owned(), form, head, rest })
+    }
+
+    /// Its start: a line at least, of a line of extreme length its first part.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// All of it, from the start on.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Cursor::new(self.head).chain(self.rest)
+    }
+
+    /// The file to seek in.
+    pub(super) fn into_file(self) -> Result<File, TableError> {
+        let Self { file, .. } = self;
+        let regular = file != Path::new(STDIN) && file.metadata().is_ok_and(|metadata| metadata.is_file());
+        if !regular {
+            let reason = "Parquet can't be read from a pipe, for its index stands at its end; \
+                          write it to a file first"
+                .to_owned();
+            return Err(TableError::File { file, reason });
+        }
+        File::open(&file).map_err(|source| TableError::Io { file, source })
+    }
+}
+
+/// Whether a file's name says that it holds JSON lines.
+pub(crate) fn is_named_json_lines(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl") || ending.eq_ignore_ascii_case("ndjson"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(name: &str, bytes: &[u8]) -> Result<(Form, Vec<u8>), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let input = Input::open(&file)
+            .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))?;
+        let form = input.form;
+        let mut bytes = Vec::new();
+        input.into_bytes().read_to_end(&mut bytes).unwrap();
+        Ok((form, bytes))
+    }
+
+    #[test]
+    fn the_form_is_found_by_the_first_bytes() {
+        assert_eq!(open("x", b"\xef\xbb\xbft,x\n1,2\n"), Ok((Form::Csv, b"t,x\n1,2\n".to_vec())));
+        assert_eq!(open("x", b"\n\r\n {\"a\":1}"), Ok((Form::JsonLines, b"\n\r\n {\"a\":1}".to_vec())));
+        assert_eq!(open("x.NDJSON", b"oops\n"), Ok((Form::JsonLines, b"oops\n".to_vec())));
+        assert_eq!(open("x", b"PAR1"), Ok((Form::Parquet, b"PAR1".to_vec())));
+    }
+
+    #[test]
+    fn what_is_none_of_them_is_told_by_name() {
+        for (bytes, part) in [
+            (&b""[..], "x: the file is empty"),
+            (b"\x1f\x8b\x08\x00", "x: it is compressed with gzip"),
+            (b"\x28\xb5\x2f\xfd", "x: it is compressed with zstd"),
+            (b"PK\x03\x04", "x: it is a ZIP archive"),
+            (b"\xff\xfet\0", "x: it is UTF-16"),
+            (b"[{\"a\":1}]", "x: it is a JSON array"),
+        ] {
+            let error = open("x", bytes).unwrap_err();
+            assert!(error.starts_with(part), "{error}");
+        }
+        let folder = Input::open(&std::env::temp_dir()).err().unwrap().to_string();
+        assert!(folder.ends_with("it is a folder; name the files in it"), "{folder}");
+    }
+}
