@@ -3,6 +3,7 @@
 use crate::codec::{CodecError, Reader, put_bytes, put_f64, put_i64, put_varint};
 use crate::observation::{decode_source, encode_position, encode_source};
 use crate::position::Source;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -21,7 +22,8 @@ pub enum AlertKind {
 }
 
 /// How far an alert deserves attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Unusual, may wait.
     Info,

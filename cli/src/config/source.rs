@@ -190,9 +190,6 @@ mod tests {
         let text = "[[series]]\nmatch = \"*\"\ndirection = \"up\"\nignore_rise_percent = 5\nmute = false\n";
         let rule = &with(text, &[]).unwrap().series[0];
         assert_eq!((rule.direction, rule.ignore_rise_percent), (Some(Direction::Up), Some(5.0)));
-        let error = with("[[series]]\nmatch = \"*\"\ndirection = \"left\"\n", &[]).unwrap_err();
-        assert!(error.starts_with("kizashi.toml:3: series.direction: "), "{error}");
-        assert!(error.contains("`up`, `down`"), "{error}");
         let variable = ("KIZASHI_SERIES", "[{match = \"x\", range = [-1, 1.5]}]");
         assert_eq!(with(text, &[variable]).unwrap().series[0].range, Some([-1.0, 1.5]));
     }
@@ -206,6 +203,15 @@ mod tests {
         assert!(error.contains("kizashi.toml:1: series: missing field `match`"), "{error}");
         let error = with("[[series]]\nmatch = \"*\"\nrage = [0, 1]\n", &[]).unwrap_err();
         assert!(error.starts_with("kizashi.toml:3: series.rage: unknown field `rage`"), "{error}");
+        let text = "[[series]]\nmatch = \"*\"\nquiet_hours = [\"22:00-06:00\", \"22-06\"]\nquiet_severity = \"critical\"\n";
+        let error = with(text, &[]).unwrap_err();
+        assert!(
+            error.starts_with("kizashi.toml:3: series.1.quiet_hours \"22-06\" is not allowed: "),
+            "{error}"
+        );
+        let error = with("[[series]]\nmatch = \"*\"\ndirection = \"left\"\n", &[]).unwrap_err();
+        assert!(error.starts_with("kizashi.toml:3: series.direction: "), "{error}");
+        assert!(error.contains("`up`, `down`"), "{error}");
         assert!(with("[[series]]\nmatch = \"*\"\nrange = [0]\n", &[]).is_err());
         let error = with("[detect]\nseries = []\n", &[]).unwrap_err();
         assert!(error.contains("unknown field `series`"), "{error}");

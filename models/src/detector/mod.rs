@@ -74,7 +74,8 @@ pub trait Detector: Send + Sync {
 
     /// Scores `values` (one a field, NaN where missing) observed at `time_ms`, then learns from them.
     ///
-    /// Times may stand still or go back, and values may be infinite: that is ordinary input.
+    /// `time_ms` is by the wall clock where the series is, as if that were UTC, so that an hour of the day is the same
+    /// in summer and in winter. Times may stand still or go back, and values may be infinite: that is ordinary input.
     /// Scoring comes before learning, so an observation never vouches for itself.
     fn step(&self, state: &mut Self::State, time_ms: i64, values: &[f64], out: &mut Scored);
 

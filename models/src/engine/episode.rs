@@ -49,6 +49,8 @@ pub(super) struct Episode {
     pub(super) alert: Alert,
     threshold: f64,
     quiet: u32,
+    /// Whether its alert waits for the end of quiet hours; it has not been told of.
+    pub(super) waits: bool,
     /// Stream time at which it closes if nothing more comes.
     pub(super) closes_ms: i64,
 }
@@ -76,8 +78,14 @@ impl Episode {
             },
             threshold,
             quiet: 0,
+            waits: false,
             closes_ms: i64::MAX,
         }
+    }
+
+    /// Whether the last observation was an unusual one.
+    pub(super) fn is_going_on(&self) -> bool {
+        self.quiet == 0
     }
 
     /// Takes in the next observation of the series.
@@ -119,6 +127,7 @@ impl Episode {
         put_bytes(out, &alert);
         put_f64(out, self.threshold);
         put_varint(out, u64::from(self.quiet));
+        out.push(u8::from(self.waits));
         put_i64(out, self.closes_ms);
     }
 
@@ -127,6 +136,7 @@ impl Episode {
             alert: Alert::decode(reader.bytes()?)?,
             threshold: reader.f64()?,
             quiet: reader.varint()? as u32,
+            waits: reader.bool()?,
             closes_ms: reader.i64()?,
         })
     }

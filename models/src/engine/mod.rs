@@ -169,7 +169,7 @@ impl<D: Detector> Engine<D> {
         config.validate()?;
         Ok(Self {
             snapshot: detector.snapshot_id(),
-            shared: Shared::new(config.clone()),
+            shared: Shared::new(&config),
             detector,
             config,
             slot_by_key: HashMap::new(),
@@ -225,7 +225,7 @@ impl<D: Detector> Engine<D> {
     /// The alert of unusual observations that is open on a series.
     pub fn open_episode(&self, key: &str) -> Option<AlertId> {
         let slot = self.slot_of(key)?;
-        self.series(slot).episode.as_ref().map(|episode| episode.alert.id)
+        self.series(slot).open_episode()
     }
 
     fn slot_of(&self, key: &str) -> Option<u32> {
@@ -246,7 +246,7 @@ impl<D: Detector> Engine<D> {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("series_max is far below 2^32")
         });
-        self.open_alerts += usize::from(series.episode.is_some()) + usize::from(series.silence.is_some());
+        self.open_alerts += series.open_alerts();
         let before = self.slot_by_key.insert(Arc::clone(&series.key), slot);
         assert_eq!(before, None, "a series is live once");
         self.slots[slot as usize] = Some(series);
@@ -257,7 +257,7 @@ impl<D: Detector> Engine<D> {
     /// Takes a live series away, and its piece with the round.
     fn remove(&mut self, slot: u32) {
         let series = self.slots[slot as usize].take().expect("the slot of a live series");
-        self.open_alerts -= usize::from(series.episode.is_some()) + usize::from(series.silence.is_some());
+        self.open_alerts -= series.open_alerts();
         self.slot_by_key.remove(&series.key);
         self.free_slots.push(slot);
         self.recovery.forget(slot);

@@ -231,11 +231,13 @@ impl<D: Detector> Engine<D> {
         repeats
     }
 
-    /// Scores the values in `self.values`, learns from them, and opens, goes on with or closes an episode.
+    /// Scores the values in `self.values`, learns from them, and sees what that means for alerts.
     fn score(&mut self, slot: u32, at: Position, time_ms: i64, out: &mut Output) {
-        let Self { slots, values, scored, detector, config, .. } = self;
+        let Self { slots, values, scored, detector, .. } = self;
         let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
-        detector.step(&mut series.detector, series.pace.clock_ms(), values, scored);
+        let clock_ms = series.pace.clock_ms();
+        let local_ms = series.policy.as_ref().map_or(clock_ms, |policy| policy.local_ms(clock_ms));
+        detector.step(&mut series.detector, local_ms, values, scored);
         let in_range = |score: f64| (0.0..f64::INFINITY).contains(&score);
         assert!(
             in_range(scored.surprise) && in_range(scored.onset),
@@ -246,22 +248,41 @@ impl<D: Detector> Engine<D> {
         series.surprise = scored.surprise;
         out.push_point(&series.key, &series.fields, at, time_ms, values, scored);
         out.digest = out.digest.wrapping_add(hash_observation(series.key_hash, &at, scored.surprise));
+        self.watch(slot, time_ms, out);
+    }
 
+    /// Opens, goes on with or closes an episode of the series that was just scored.
+    fn watch(&mut self, slot: u32, time_ms: i64, out: &mut Output) {
+        let Self { slots, values, scored, config, .. } = self;
+        let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
         let policy = series.policy.as_deref();
         let ignored = policy.is_some_and(|policy| policy.ignores(values, &scored.fields));
+        let may_open = |severity| {
+            policy.is_none_or(|policy| policy.opens_ms(severity, series.seen_ms) <= series.seen_ms)
+        };
         let seen = Seen { series: &series.key, fields: &series.fields, values, time_ms, scored, ignored };
         let mut event = |change, alert| out.events.push(AlertEvent { change, alert });
         if let Some(episode) = &mut series.episode {
             let step = episode.observe(seen);
             episode.wait(series.seen_ms, series.habit.usual_ms());
             match step {
+                Step::Goes | Step::Escalates if episode.waits => {
+                    if episode.is_going_on() && may_open(episode.alert.severity) {
+                        episode.waits = false;
+                        series.budget.spend();
+                        event(Change::Opened, episode.alert.clone());
+                        self.open_alerts += 1;
+                    }
+                }
                 Step::Goes => {}
                 Step::Escalates => event(Change::Escalated, episode.alert.clone()),
                 Step::Ends => {
-                    let closed_ms = Some(time_ms.max(episode.alert.last_ms));
-                    event(Change::Closed, Alert { closed_ms, ..episode.alert.clone() });
+                    if !episode.waits {
+                        let closed_ms = Some(time_ms.max(episode.alert.last_ms));
+                        event(Change::Closed, Alert { closed_ms, ..episode.alert.clone() });
+                        self.open_alerts -= 1;
+                    }
                     series.episode = None;
-                    self.open_alerts -= 1;
                 }
             }
             return;
@@ -270,19 +291,25 @@ impl<D: Detector> Engine<D> {
         let (surprise, onset) = if ignored { (0.0, 0.0) } else { (scored.surprise, scored.onset) };
         let run = if series.observations < YOUNG { 0.0 } else { series.run.observe(surprise, onset) };
         let rarity = run.max(surprise);
-        if !ignored && rarity >= SURPRISE_MIN && series.run.onset().max(onset) >= ONSET_MIN {
-            let budget = policy.map_or(config.false_alerts_per_week, |policy| policy.false_alerts_per_week);
-            let threshold = series.budget.threshold(budget, &series.pace, series.observations);
-            if rarity >= threshold {
-                series.budget.spend();
-                series.run.end();
-                let mut episode = Episode::open(seen, threshold, series.source(), self.snapshot);
-                episode.wait(series.seen_ms, series.habit.usual_ms());
-                event(Change::Opened, episode.alert.clone());
-                series.episode = Some(Box::new(episode));
-                self.open_alerts += 1;
-            }
+        if ignored || rarity < SURPRISE_MIN || series.run.onset().max(onset) < ONSET_MIN {
+            return;
         }
+        let budget = policy.map_or(config.false_alerts_per_week, |policy| policy.false_alerts_per_week);
+        let threshold = series.budget.threshold(budget, &series.pace, series.observations);
+        if rarity < threshold {
+            return;
+        }
+        series.run.end();
+        let mut episode = Episode::open(seen, threshold, series.source(), self.snapshot);
+        episode.wait(series.seen_ms, series.habit.usual_ms());
+        if may_open(episode.alert.severity) {
+            series.budget.spend();
+            event(Change::Opened, episode.alert.clone());
+            self.open_alerts += 1;
+        } else {
+            episode.waits = true;
+        }
+        series.episode = Some(Box::new(episode));
     }
 }
 

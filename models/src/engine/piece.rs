@@ -16,7 +16,7 @@ use crate::observation::{FIELDS_MAX, decode_position, encode_position};
 use crate::position::Position;
 
 /// Version of the form, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Appends the key of a series' piece: the series' key, a byte that no UTF-8 holds, and where it was born.
 pub(super) fn encode_key(series: &str, born: &Position, out: &mut Vec<u8>) {

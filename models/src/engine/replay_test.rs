@@ -1,6 +1,7 @@
 //! Pieces and a replay from the mark reach what an uninterrupted run reaches, bit for bit.
 
 use super::*;
+use crate::alert::Severity;
 use crate::detector::DefaultDetector;
 use crate::observation::{Observation, Values};
 use crate::position::Source;
@@ -43,6 +44,16 @@ fn config() -> EngineConfig {
         series_max: 4,
         silence_factor: 2.0,
         forget_after_days: 1,
+        series: vec![
+            SeriesRule {
+                quiet_hours: Some(vec!["22:00-00:30".into(), "03:00-04:00".into()]),
+                quiet_severity: Some(Severity::Critical),
+                time_zone: Some("Europe/Berlin".into()),
+                ..SeriesRule::new("s1")
+            },
+            SeriesRule { field: Some("b".into()), ignore_rise: Some(600.0), ..SeriesRule::new("s?") },
+            SeriesRule { mute: Some(true), ..SeriesRule::new("s3") },
+        ],
         ..EngineConfig::default()
     }
 }

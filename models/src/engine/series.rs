@@ -7,11 +7,13 @@ use super::pace::Pace;
 use super::rules::Policy;
 use super::run::Run;
 use super::{EngineConfig, Summary};
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Severity};
 use crate::position::{Position, Source};
 use std::sync::Arc;
 
 const DAY_MS: i64 = 86_400_000;
+/// How far a silence deserves attention.
+pub(super) const SILENCE_SEVERITY: Severity = Severity::Warning;
 
 /// One series and all that is known of it.
 #[derive(Clone, Debug)]
@@ -79,7 +81,8 @@ impl<S> Series<S> {
             && self.silence.is_none()
             && let Some(after_ms) = self.habit.silent_after_ms(config.silence_factor)
         {
-            let due_ms = self.waiting_ms.saturating_add(after_ms);
+            let silent_ms = self.waiting_ms.saturating_add(after_ms);
+            let due_ms = self.opens_ms(SILENCE_SEVERITY, silent_ms);
             if due_ms < next.0 {
                 next = (due_ms, Timer::Silence);
             }
@@ -90,6 +93,21 @@ impl<S> Series<S> {
             next = (episode.closes_ms, Timer::Quiet);
         }
         next
+    }
+
+    /// The first stream time from `time_ms` on at which an alert of this severity may open.
+    pub(super) fn opens_ms(&self, severity: Severity, time_ms: i64) -> i64 {
+        self.policy.as_ref().map_or(time_ms, |policy| policy.opens_ms(severity, time_ms))
+    }
+
+    /// The alert of unusual observations that is open; one that waits for the end of quiet hours is not.
+    pub(super) fn open_episode(&self) -> Option<AlertId> {
+        self.episode.as_ref().filter(|episode| !episode.waits).map(|episode| episode.alert.id)
+    }
+
+    /// How many alerts are open.
+    pub(super) fn open_alerts(&self) -> usize {
+        usize::from(self.open_episode().is_some()) + usize::from(self.silence.is_some())
     }
 
     /// A point in stream time on the series' own clock, which may be years apart from it.
@@ -103,7 +121,6 @@ impl<S> Series<S> {
     }
 
     pub(super) fn summarize(&self) -> Summary {
-        let episode = self.episode.as_ref().map(|episode| episode.alert.id);
         Summary {
             series: Arc::clone(&self.key),
             stream: Arc::clone(&self.stream),
@@ -112,7 +129,7 @@ impl<S> Series<S> {
             values: self.values.clone(),
             observations: self.observations,
             surprise: self.surprise,
-            open_alert: episode.or(self.silence.as_ref().map(|alert| alert.id)),
+            open_alert: self.open_episode().or(self.silence.as_ref().map(|alert| alert.id)),
         }
     }
 }

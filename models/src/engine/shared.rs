@@ -16,7 +16,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: EngineConfig) -> Self {
+    pub(super) fn new(config: &EngineConfig) -> Self {
         Self { texts: Vec::new(), fields: Vec::new(), policies: Policies::new(config) }
     }
 
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_same_names_are_kept_once() {
-        let mut shared = Shared::new(EngineConfig::default());
+        let mut shared = Shared::new(&EngineConfig::default());
         assert!(Arc::ptr_eq(&shared.text("events"), &shared.text("events")));
         assert!(Arc::ptr_eq(&shared.fields(&["a", "b"]), &shared.fields(&["a", "b"])));
         assert!(!Arc::ptr_eq(&shared.fields(&["a", "b"]), &shared.fields(&["b", "a"])));
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut shared = Shared::new(EngineConfig::default());
+        let mut shared = Shared::new(&EngineConfig::default());
         (0..100).for_each(|at| drop(shared.text(&at.to_string())));
         assert_eq!(shared.texts.len(), KEPT_MAX);
         assert_eq!(&*shared.text("0"), "0");

@@ -3,9 +3,9 @@
 //! Nearly every observation puts a timer of its series off, so an entry says no more than "not before". An
 //! entry that comes up too early is put back at the right time.
 
-use super::series::Timer;
+use super::series::{SILENCE_SEVERITY, Timer};
 use super::{Detector, Engine, Output, why};
-use crate::alert::{Alert, AlertEvent, AlertId, AlertKind, Change, Severity};
+use crate::alert::{Alert, AlertEvent, AlertId, AlertKind, Change};
 use crate::position::Position;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -129,9 +129,11 @@ impl<D: Detector> Engine<D> {
         match timer {
             Timer::Quiet => {
                 let episode = series.episode.take().expect("an episode that closes is open");
-                out.events
-                    .push(AlertEvent { change: Change::Closed, alert: Alert { closed_ms, ..episode.alert } });
-                self.open_alerts -= 1;
+                if !episode.waits {
+                    let alert = Alert { closed_ms, ..episode.alert };
+                    out.events.push(AlertEvent { change: Change::Closed, alert });
+                    self.open_alerts -= 1;
+                }
             }
             Timer::Silence if leap_ms > PAUSE_MS && now_ms.saturating_sub(due_ms) > PAUSE_MS => {
                 series.waiting_ms = now_ms;
@@ -146,7 +148,7 @@ impl<D: Detector> Engine<D> {
                     id: AlertId::new(AlertKind::Silence, &series.key, &source),
                     series: (*series.key).into(),
                     kind: AlertKind::Silence,
-                    severity: Severity::Warning,
+                    severity: SILENCE_SEVERITY,
                     opened_ms,
                     last_ms: opened_ms,
                     closed_ms: None,

@@ -1,8 +1,11 @@
 //! What the tables come to for one series.
 
-use super::{Direction, SeriesRule, of};
+use super::policies::Table;
+use super::quiet::QuietHours;
+use super::table::{Direction, SeriesRule};
+use super::zone::Zone;
+use crate::alert::Severity;
 use crate::detector::{FieldScore, Range};
-use crate::engine::EngineConfig;
 use std::sync::Arc;
 
 /// A field contributes to a surprise if its share is at least this part of the largest share.
@@ -15,6 +18,10 @@ pub(in crate::engine) struct Policy {
     pub(in crate::engine) false_alerts_per_week: f64,
     /// Whether no alert opens.
     pub(in crate::engine) mute: bool,
+    quiet: Option<Arc<QuietHours>>,
+    /// The least severity that does not wait for the end of quiet hours.
+    quiet_severity: Option<Severity>,
+    zone: Option<Arc<Zone>>,
     /// Whether any field ignores anything.
     selective: bool,
     fields: Box<[FieldPolicy]>,
@@ -38,18 +45,21 @@ struct Limit {
 }
 
 impl Policy {
-    /// What holds for a series with these fields.
-    pub(in crate::engine) fn new<'a>(
-        config: &EngineConfig,
-        series: &str,
+    /// What these tables, which match a series, say of it and its fields.
+    pub(super) fn new<'a>(
+        tables: &[&Table],
+        false_alerts_per_week: f64,
         fields: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let rules: Vec<_> = of(&config.series, series).collect();
+        let rules: Vec<_> = tables.iter().map(|table| &table.rule).collect();
         let fields: Box<[_]> = fields.map(|name| FieldPolicy::new(&rules, name)).collect();
         Self {
             false_alerts_per_week: last(&rules, |rule| rule.false_alerts_per_week)
-                .unwrap_or(config.false_alerts_per_week),
+                .unwrap_or(false_alerts_per_week),
             mute: last(&rules, |rule| rule.mute).unwrap_or(false),
+            quiet: tables.iter().rev().find_map(|table| table.quiet.clone()),
+            quiet_severity: last(&rules, |rule| rule.quiet_severity),
+            zone: tables.iter().rev().find_map(|table| table.zone.clone()),
             selective: fields.iter().any(FieldPolicy::is_selective),
             fields,
         }
@@ -63,6 +73,23 @@ impl Policy {
     /// The declared range of a field.
     pub(in crate::engine) fn range(&self, field: usize) -> Option<Range> {
         self.fields[field].range
+    }
+
+    /// A time by the wall clock where the series is.
+    pub(in crate::engine) fn local_ms(&self, time_ms: i64) -> i64 {
+        let offset_ms = self.zone.as_ref().map_or(0, |zone| zone.offset_ms(time_ms));
+        time_ms.saturating_add(offset_ms)
+    }
+
+    /// The first time from `time_ms` on at which an alert of this severity may open: that of the end of quiet
+    /// hours where it lies in them, `i64::MAX` if they have none.
+    pub(in crate::engine) fn opens_ms(&self, severity: Severity, time_ms: i64) -> i64 {
+        match &self.quiet {
+            Some(quiet) if self.quiet_severity.is_none_or(|least| severity < least) => {
+                quiet.end_ms(time_ms, self.zone.as_deref())
+            }
+            _ => time_ms,
+        }
     }
 
     /// Whether an observation, unusual as it may be, neither opens an alert nor keeps one open: each field that
@@ -120,44 +147,14 @@ fn last<T>(rules: &[&SeriesRule], key: impl Fn(&SeriesRule) -> Option<T>) -> Opt
     rules.iter().rev().find_map(|rule| key(rule))
 }
 
-/// Policies kept for sharing; what falls out is only no longer shared.
-const KEPT_MAX: usize = 32;
-
-/// The policies of the series, those that are alike kept once.
-#[derive(Debug)]
-pub(in crate::engine) struct Policies {
-    config: EngineConfig,
-    kept: Vec<Arc<Policy>>,
-}
-
-impl Policies {
-    pub(in crate::engine) fn new(config: EngineConfig) -> Self {
-        Self { config, kept: Vec::new() }
-    }
-
-    /// What holds for a series with these fields; `None` where no table matches it.
-    pub(in crate::engine) fn of(&mut self, series: &str, fields: &[Box<str>]) -> Option<Arc<Policy>> {
-        of(&self.config.series, series).next()?;
-        let policy = Policy::new(&self.config, series, fields.iter().map(|name| &**name));
-        if let Some(kept) = self.kept.iter().find(|kept| ***kept == policy) {
-            return Some(Arc::clone(kept));
-        }
-        if self.kept.len() == KEPT_MAX {
-            self.kept.remove(0);
-        }
-        let policy = Arc::new(policy);
-        self.kept.push(Arc::clone(&policy));
-        Some(policy)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn policy(series: &str, fields: &[&str], rules: &[SeriesRule]) -> Policy {
-        let config = EngineConfig { series: rules.to_vec(), ..EngineConfig::default() };
-        Policy::new(&config, series, fields.iter().copied())
+        let tables: Vec<_> = rules.iter().cloned().map(Table::new).collect();
+        let matching: Vec<_> = tables.iter().filter(|table| table.rule.matches_series(series)).collect();
+        Policy::new(&matching, 0.1, fields.iter().copied())
     }
 
     fn any() -> SeriesRule {
@@ -235,12 +232,23 @@ mod tests {
     }
 
     #[test]
-    fn series_share_what_is_alike() {
-        let series = vec![SeriesRule::new("a*"), SeriesRule { mute: Some(true), ..SeriesRule::new("ab") }];
-        let mut policies = Policies::new(EngineConfig { series, ..EngineConfig::default() });
-        let mut of = |series| policies.of(series, &["".into()]);
-        let (first, second) = (of("a1").unwrap(), of("a2").unwrap());
-        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &of("ab").unwrap()));
-        assert_eq!(of("b"), None);
+    fn alerts_wait_for_the_end_of_quiet_hours() {
+        const HOUR_MS: i64 = 3_600_000;
+        // 1970-01-01 00:00 UTC is a Thursday, and 01:00 in Berlin.
+        let night = SeriesRule {
+            quiet_hours: Some(vec!["22:00-06:00".into()]),
+            time_zone: Some("Europe/Berlin".into()),
+            ..any()
+        };
+        let severe = SeriesRule { quiet_severity: Some(Severity::Critical), ..SeriesRule::new("severe") };
+        let loud = SeriesRule { quiet_hours: Some(vec![]), ..SeriesRule::new("loud") };
+        let rules = [night, severe, loud];
+        let opens_ms = |series, severity| policy(series, &[""], &rules).opens_ms(severity, 0);
+        assert_eq!(opens_ms("x", Severity::Critical), 5 * HOUR_MS);
+        assert_eq!(opens_ms("severe", Severity::Critical), 0);
+        assert_eq!(opens_ms("severe", Severity::Warning), 5 * HOUR_MS);
+        assert_eq!(opens_ms("loud", Severity::Info), 0, "a later table takes them away");
+        assert_eq!(policy("x", &[""], &rules).local_ms(0), HOUR_MS);
+        assert_eq!(policy("x", &[""], &[]).local_ms(5), 5);
     }
 }
