@@ -84,6 +84,13 @@ impl Change {
         }
     }
 
+    /// The scores of all rows: those of the rows that were kept, and 0 for the others.
+    fn put_back(self, scores: &[f64], rows: usize) -> Vec<f64> {
+        let mut scores = scores.iter();
+        let score = |row| if self.keeps(row, rows) { scores.next().copied() } else { Some(0.0) };
+        (0..rows).map(score).map(|score| score.expect("every row that was kept has a score")).collect()
+    }
+
     fn value(self, value: f64) -> f64 {
         match self {
             Self::Times(factor) => value * factor,
@@ -117,12 +124,7 @@ fn measure(
     let scores: Vec<Vec<f64>> = files
         .values()
         .zip(&report.files)
-        .map(|(rows, file)| {
-            let mut scored = file.scores.iter();
-            let rows = rows.times.len();
-            let score = |row| if change.keeps(row, rows) { scored.next().copied() } else { Some(0.0) };
-            (0..rows).map(score).map(|score| score.expect("a score a row")).collect()
-        })
+        .map(|(rows, file)| change.put_back(&file.scores, rows.times.len()))
         .collect();
     let scored: Vec<Scored<'_>> = files
         .iter()
@@ -135,4 +137,17 @@ fn measure(
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     fs::create_dir_all(file.parent().expect("a file in a folder"))?;
     fs::write(file, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_return_to_the_rows_that_were_kept() {
+        assert_eq!(Change::None.put_back(&[0.1, 0.2], 2), [0.1, 0.2]);
+        assert_eq!(Change::WithoutEverySecond.put_back(&[0.1, 0.2, 0.3], 5), [0.1, 0.0, 0.2, 0.0, 0.3]);
+        let cut = Change::WithoutFirstTenth.put_back(&[0.5; 18], 20);
+        assert_eq!((&cut[..2], &cut[2..]), (&[0.0; 2][..], &[0.5; 18][..]));
+    }
 }
