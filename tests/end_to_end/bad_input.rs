@@ -15,6 +15,7 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(&folder.path().join("data"));
     let url = service.url();
+    let fields = (0..100_000).map(|at| format!("\"{at}\":1")).collect::<Vec<_>>().join(",");
     let bad = [
         ("{\"series\":\"a\",\"value\":1".to_owned(), ""),
         ("[1,2]".to_owned(), ""),
@@ -26,11 +27,17 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
         ("{\"series\":\"a\"}".to_owned(), "value"),
         ("{\"series\":\"a\",\"time\":\"yesterday\",\"value\":1}".to_owned(), "time"),
         (format!("{{\"series\":\"{}\",\"value\":1}}", "k".repeat(5000)), "series"),
+        (format!("{{\"series\":\"{}\",\"value\":1}}", "m".repeat(1_000_000)), "1000000 bytes; at most 1024"),
+        (format!("{{\"series\":\"wide\",\"values\":{{{fields}}}}}"), "more than 256 fields"),
     ];
     let good = [
         "{\"series\":\"b\",\"value\":\"NaN\"}",
         "{\"series\":\"b\",\"value\":\"-Infinity\"}",
         "{\"series\":\"b\",\"value\":2}",
+        // A vector whose fields come and go.
+        "{\"series\":\"v\",\"values\":{\"x\":1,\"y\":2}}",
+        "{\"series\":\"v\",\"values\":{\"y\":2,\"z\":3}}",
+        "{\"series\":\"v\",\"value\":4}",
     ];
     let input: String =
         bad.iter().map(|(line, _)| line.as_str()).chain(good).map(|line| format!("{line}\n")).collect();
@@ -50,6 +57,13 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
             .as_str()
             .unwrap();
         assert!(reason.contains(named), "{excerpt}: {reason}");
+    }
+    // What is no record ends the command; what came before it is there.
+    let too_long = format!("{{\"series\":\"b\",\"value\":3}}\n{}\n", "x".repeat(2 << 20));
+    let put = run(&["put", "--server", &url], too_long.as_bytes());
+    assert_eq!(put.status.code(), Some(1), "{put:?}");
+    for part in ["2097154 bytes", "at most 1048576", "1 record is durable"] {
+        assert!(put.stderr.contains(part), "{part} in {put:?}");
     }
     // It decodes, so the score worker refuses it, and names its series.
     let future = "{\"series\":\"c\",\"time\":\"2999-01-01T00:00:00Z\",\"value\":1}\n";

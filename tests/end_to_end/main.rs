@@ -1,5 +1,6 @@
 //! Tests from outside against the real binary.
 
+mod backtest;
 mod bad_input;
 mod command_line;
 mod kills;

@@ -8,6 +8,7 @@ use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use std::fmt::Write;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -21,7 +22,7 @@ pub(super) struct ParquetRows {
 
 impl ParquetRows {
     pub(super) fn open(file: File) -> Result<Self, String> {
-        let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
+        let reader = guarded(|| SerializedFileReader::new(file))?;
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let names = fields.iter().map(|field| field.name().to_owned()).collect();
@@ -42,7 +43,7 @@ impl ParquetRows {
     }
 
     pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, String> {
-        let Some(row) = self.rows.next().transpose().map_err(|error| error.to_string())? else {
+        let Some(row) = guarded(|| self.rows.next().transpose())? else {
             return Ok(false);
         };
         record.clear();
@@ -52,6 +53,14 @@ impl ParquetRows {
             record.push_field(self.text.as_bytes());
         }
         Ok(true)
+    }
+}
+
+/// The library panics on some damaged files: that is an error of the file and not of the program.
+fn guarded<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the Parquet data is damaged".to_owned()),
     }
 }
 
@@ -113,12 +122,11 @@ mod tests {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
     use std::fs::File;
+    use std::path::Path;
     use std::sync::Arc;
 
-    #[test]
-    fn a_parquet_file_reads_as_a_csv_file_does() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("x.parquet");
+    /// Writes a file of four rows in two groups.
+    fn write_rows(file: &Path) {
         let schema = "message rows {
             required int64 at (TIMESTAMP(NANOS,true));
             required double load;
@@ -127,7 +135,7 @@ mod tests {
         }";
         let schema = Arc::new(parse_message_type(schema).unwrap());
         let mut writer =
-            SerializedFileWriter::new(File::create(&file).unwrap(), schema, Default::default()).unwrap();
+            SerializedFileWriter::new(File::create(file).unwrap(), schema, Default::default()).unwrap();
         for group in 0..2i64 {
             let mut rows = writer.next_row_group().unwrap();
             let mut column = rows.next_column().unwrap().unwrap();
@@ -147,7 +155,13 @@ mod tests {
             rows.close().unwrap();
         }
         writer.close().unwrap();
+    }
 
+    #[test]
+    fn a_parquet_file_reads_as_a_csv_file_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.parquet");
+        write_rows(&file);
         let choice = Choice { series: Some("host".into()), ..Choice::default() };
         let mut table = Table::open(&file, &choice).unwrap();
         assert_eq!((table.columns().time, table.columns().values.as_slice()), (0, [1, 2].as_slice()));
@@ -165,6 +179,37 @@ mod tests {
                 "2014-04-01T00:00:03.250Z 1396310403250 \"b\" [NaN, NaN]",
             ]
         );
+    }
+
+    /// Reads all rows: how many there are, or what is wrong.
+    fn read_all(file: &Path) -> Result<usize, String> {
+        let choice = Choice { time: Some("at".into()), ..Choice::default() };
+        let mut table = Table::open(file, &choice).map_err(|error| error.to_string())?;
+        let (mut values, mut count) = (Vec::new(), 0);
+        while table.read(&mut values).map_err(|error| error.to_string())?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_or_altered_is_an_error_or_other_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.parquet");
+        write_rows(&file);
+        let bytes = std::fs::read(&file).unwrap();
+        for length in 4..bytes.len() {
+            std::fs::write(&file, &bytes[..length]).unwrap();
+            let error = read_all(&file).unwrap_err();
+            assert!(error.contains("x.parquet: "), "{error}");
+        }
+        for (at, bit) in (4..bytes.len()).zip([0x01, 0x10, 0x80].into_iter().cycle()).step_by(5) {
+            let mut altered = bytes.clone();
+            altered[at] ^= bit;
+            std::fs::write(&file, &altered).unwrap();
+            // What it says is up to the bytes; that it says something is the point.
+            let _ = read_all(&file);
+        }
     }
 
     #[test]
