@@ -24,6 +24,8 @@ step "dashboard's own tests"
 (cd dashboard/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent check && npm test --silent)
 step "AWS CLI and boto3"
 tests/aws/run.sh
+step "snapshots in Python"
+tests/snapshot/run.sh
 step "dashboard in Chromium"
 tests/browser/run.sh
 step "done"

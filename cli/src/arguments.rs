@@ -39,6 +39,9 @@ pub enum Command {
     Backtest(Backtest),
     /// Check a stopped service's data: every record, every score, every alert
     Audit(Audit),
+    /// Check or show a snapshot: the parameters that score
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -74,6 +77,9 @@ pub struct Serve {
     /// Address of the Kinesis endpoint [default: 127.0.0.1:4567]
     #[arg(long, value_name = "ADDR:PORT")]
     pub kinesis: Option<SocketAddr>,
+    /// The snapshot that scores [default: the configuration's `snapshot`, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
     /// Configuration file [default: kizashi.toml here, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -285,6 +291,9 @@ pub struct Backtest {
     /// The stream whose mapping JSON lines are read by
     #[arg(long, default_value = "events")]
     pub stream: String,
+    /// The snapshot that scores [default: the configuration's `snapshot`, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
     /// Configuration file, whose `detect` and `[[series]]` count [default: kizashi.toml here, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -296,9 +305,27 @@ pub struct Audit {
     /// The data folder of a service that is not running [default: kizashi-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The snapshot that scores [default: the configuration's `snapshot`, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
     /// Configuration file [default: kizashi.toml here, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// `kizashi snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Say whether this version can score with a snapshot
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a snapshot's id, what it says of itself, and its tensors
+    Show {
+        /// The file [default: the built-in one]
+        file: Option<PathBuf>,
+    },
 }
 
 /// `kizashi config`.

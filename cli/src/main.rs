@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod failpoint;
 mod report;
+mod snapshot_file;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 # is built.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests/aws/setup.sh
+tests/python/setup.sh
 if [[ -z ${KIZASHI_BIN:-} ]]; then
     cargo build --quiet --bin kizashi
     KIZASHI_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/kizashi"

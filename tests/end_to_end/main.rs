@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod kills;
 mod put_to_alert;
+mod snapshots;
 mod stored;
 
 /// Asks until there is an answer. The bound guards against a hang; nothing is measured.

@@ -5,9 +5,9 @@ use crate::{
     arguments::Audit,
     config::{self, Config},
     report::{self, Failure},
+    snapshot_file,
 };
 use kizashi_log::{FileSystem, StdFileSystem};
-use kizashi_models::detector::DefaultDetector;
 use kizashi_online::{audit, stores::Stores};
 use kizashi_stream::{
     clock::SystemClock,
@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub async fn run(arguments: Audit) -> Result<(), Failure> {
     let mut config = config::load(arguments.config.as_deref(), std::env::vars())?;
     config.data = arguments.data.unwrap_or(config.data);
+    config.snapshot = arguments.snapshot.or(config.snapshot);
     if !config.data.is_dir() {
         return Err(Failure::usage(format_args!(
             "{} is not a folder: name the data folder of a service with --data",
@@ -38,7 +39,7 @@ async fn audit(config: &Config) -> Result<audit::Report, Failure> {
     let audit = audit::Audit {
         streams: &streams,
         stores: &stores,
-        detector: DefaultDetector::default(),
+        detector: snapshot_file::detector(config.snapshot.as_deref())?,
         config: config.engine(),
     };
     audit.run(&watched(config)?).await.map_err(Failure::run)

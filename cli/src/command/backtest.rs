@@ -4,6 +4,7 @@ use crate::{
     arguments::Backtest,
     config,
     report::{self, Failure},
+    snapshot_file,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use kizashi_models::decode::Mapping;
@@ -25,6 +26,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
             return Err(Failure::usage(format_args!("no stream {stream} is configured; there are {names}")));
         }
     };
+    let snapshot = arguments.snapshot.as_deref().or(config.snapshot.as_deref());
     let options = backtest::Options {
         files: arguments.files,
         choice: arguments.columns.into(),
@@ -33,6 +35,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
         labels: arguments.labels,
         nab: arguments.nab,
         declared_range: arguments.declared_range,
+        detector: snapshot_file::detector(snapshot)?,
         engine,
         threads: 0,
     };

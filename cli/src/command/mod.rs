@@ -9,11 +9,13 @@ mod dead_letters;
 mod put;
 mod replay;
 mod serve;
+mod snapshot;
 
 use crate::{
     arguments::{Arguments, Command, ConfigCommand},
     config,
     report::{self, Failure},
+    snapshot_file,
 };
 use clap::CommandFactory;
 use std::future::Future;
@@ -29,8 +31,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Replay(arguments) => client(replay::run(arguments)),
         Command::Backtest(arguments) => backtest::run(arguments),
         Command::Audit(arguments) => client(audit::run(arguments)),
+        Command::Snapshot(arguments) => snapshot::run(arguments),
         Command::Config(ConfigCommand::Check { file }) => {
             let config = config::load(file.as_deref(), std::env::vars())?;
+            snapshot_file::detector(config.snapshot.as_deref())?;
             report::line(format_args!("the configuration is good: {config:#?}"))
         }
         Command::Completions { shell } => {

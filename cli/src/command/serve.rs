@@ -7,6 +7,7 @@ use crate::{
     config::{self, Config},
     failpoint,
     report::{self, Failure},
+    snapshot_file,
 };
 use bytes::Bytes;
 use kizashi_log::{FileSystem, LogOptions};
@@ -50,6 +51,8 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
     }
     config.listen = arguments.listen.unwrap_or(config.listen);
     config.kinesis = arguments.kinesis.unwrap_or(config.kinesis);
+    let snapshot = arguments.snapshot.as_deref().or(config.snapshot.as_deref());
+    let detector = snapshot_file::detector(snapshot)?;
     config.check().map_err(|(key, wrong)| Failure::usage(format_args!("{key} {wrong}")))?;
     let filter =
         EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).with_env_var(LOG_VARIABLE);
@@ -64,10 +67,10 @@ pub fn run(arguments: &Serve) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::run(format_args!("can't start: {error}")))?;
-    runtime.block_on(serve(&config))
+    runtime.block_on(serve(&config, detector))
 }
 
-async fn serve(config: &Config) -> Result<(), Failure> {
+async fn serve(config: &Config, detector: DefaultDetector) -> Result<(), Failure> {
     // Asked for first, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::run)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::run)?;
@@ -104,7 +107,6 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         pace: Pace::default(),
         settlements: settlements.clone(),
     };
-    let detector = DefaultDetector::default();
     let snapshot = detector.snapshot_id();
     let workers =
         Workers::start(shared, watched.clone(), detector, config.engine()).await.map_err(Failure::run)?;

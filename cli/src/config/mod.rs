@@ -30,6 +30,8 @@ pub struct Config {
     pub kinesis: SocketAddr,
     /// The streams that exist after start and are watched, by name.
     pub streams: BTreeMap<String, StreamConfig>,
+    /// The snapshot that scores; the built-in one where there is none.
+    pub snapshot: Option<PathBuf>,
     /// How anomalies are detected.
     pub detect: EngineConfig,
     /// What holds for some series alone: see [`Config::engine`].
@@ -84,6 +86,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8750)),
             kinesis: SocketAddr::from((Ipv4Addr::LOCALHOST, 4567)),
             streams: BTreeMap::from([("events".to_owned(), StreamConfig::default())]),
+            snapshot: None,
             detect: EngineConfig::default(),
             series: Vec::new(),
             keep: Keep::default(),

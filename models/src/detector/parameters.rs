@@ -116,8 +116,8 @@ impl Parameters {
             familiar_magnitude: value("familiar_magnitude", 0.0..=1.0, |p| p.familiar_magnitude)?,
             whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
-            caution: value("caution", 0.0..=1e9, |p| p.caution)?,
-            caution_tail: value("caution_tail", 0.0..=1e9, |p| p.caution_tail)?,
+            caution: value("caution", 1.0..=1e9, |p| p.caution)?,
+            caution_tail: value("caution_tail", 1.0..=1e9, |p| p.caution_tail)?,
             onset_half: value("onset_half", 1e-3..=1e3, |p| p.onset_half)?,
         })
     }

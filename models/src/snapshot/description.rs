@@ -1,5 +1,6 @@
 //! What a snapshot says of itself.
 
+use super::header::check_name;
 use super::{SnapshotError, canonical_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,8 +37,11 @@ impl Description {
             Some(found) => return Err(SnapshotError::Format { found: found.to_string() }),
             None => return Err(SnapshotError::Description("missing field `format`".into())),
         }
-        Description::deserialize(Value::Object(object))
-            .map_err(|error| SnapshotError::Description(error.to_string()))
+        let description = Description::deserialize(Value::Object(object))
+            .map_err(|error| SnapshotError::Description(error.to_string()))?;
+        check_name("kind", &description.kind)?;
+        check_name("method", &description.method)?;
+        Ok(description)
     }
 
     /// Canonical JSON.

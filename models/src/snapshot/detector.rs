@@ -1,6 +1,6 @@
 //! Snapshots of the built-in detector: its parameters, each a tensor of one number under its name.
 
-use super::{Description, Draft, Snapshot, SnapshotError};
+use super::{DEFAULT, Description, Draft, Snapshot, SnapshotError};
 use crate::detector::Parameters;
 use serde_json::{Map, Value};
 use std::convert::Infallible;
@@ -77,8 +77,7 @@ pub fn named(parameters: &Parameters) -> Vec<(&'static str, f64)> {
 /// The parameters of `models/default.snapshot` and its id.
 pub(crate) fn embedded() -> &'static (Parameters, [u8; 32]) {
     static EMBEDDED: LazyLock<(Parameters, [u8; 32])> = LazyLock::new(|| {
-        let read = Snapshot::parse(include_bytes!("../../default.snapshot"))
-            .and_then(|snapshot| Ok((parameters(&snapshot)?, snapshot.id())));
+        let read = Snapshot::parse(DEFAULT).and_then(|snapshot| Ok((parameters(&snapshot)?, snapshot.id())));
         read.unwrap_or_else(|error| panic!("models/default.snapshot: {error}; run `make default-snapshot`"))
     });
     &EMBEDDED
@@ -87,6 +86,62 @@ pub(crate) fn embedded() -> &'static (Parameters, [u8; 32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::{DefaultDetector, Detector, Scored};
+    use proptest::prelude::*;
+
+    /// Parameters anywhere in their ranges: `shares` are places on a scale that is logarithmic, as ranges over
+    /// many orders of magnitude ask for.
+    fn within_ranges(shares: &[f64]) -> Parameters {
+        let mut shares = shares.iter().cycle();
+        let Ok(parameters) = Parameters::from_each(|parameter| {
+            let (least, most) = parameter.allowed.into_inner();
+            let share = shares.next().unwrap();
+            let floor = if least > 0.0 { least } else { most * 1e-6 };
+            let value = floor * libm::pow(most / floor, *share);
+            Ok::<_, Infallible>(if *share == 0.0 { least } else { value.clamp(least, most) })
+        });
+        parameters
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn scores_are_the_same_after_a_round_trip_and_in_their_ranges(
+            shares in prop::collection::vec(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0], 1..40),
+            values in prop::collection::vec(
+                prop_oneof![4 => -10.0..10.0_f64, 1 => any::<f64>(), 1 => Just(0.0)], 4..200,
+            ),
+            fields in 1..4_usize,
+        ) {
+            let chosen = within_ranges(&shares);
+            let first = write(&chosen, "a test", Map::new()).unwrap();
+            let read = super::parameters(&Snapshot::parse(&first).unwrap()).unwrap();
+            prop_assert_eq!(&read, &chosen);
+            let second = write(&read, "a test", Map::new()).unwrap();
+            prop_assert_eq!(&first, &second);
+
+            let [one, two] = [&first, &second]
+                .map(|bytes| DefaultDetector::from_snapshot(&Snapshot::parse(bytes).unwrap()).unwrap());
+            prop_assert_eq!(one.snapshot_id(), two.snapshot_id());
+            let mut state = one.new_state(&vec![None; fields]);
+            let mut moved = state.clone();
+            let (mut scored, mut again) = (Scored::default(), Scored::default());
+            for (at, row) in values.chunks_exact(fields).enumerate() {
+                let time_ms = at as i64 * 600_000;
+                one.step(&mut state, time_ms, row, &mut scored);
+                two.step(&mut moved, time_ms, row, &mut again);
+                let bits = |scored: &Scored| [scored.surprise, scored.onset, scored.anomaly_score].map(f64::to_bits);
+                prop_assert_eq!(bits(&scored), bits(&again));
+                prop_assert!(scored.surprise >= 0.0 && scored.surprise.is_finite(), "{:?} by {:?}", scored, chosen);
+                prop_assert!((0.0..=1.0).contains(&scored.anomaly_score), "{:?} by {:?}", scored, chosen);
+                // What one has learnt, the other goes on with.
+                let mut bytes = Vec::new();
+                one.encode(&state, &mut bytes);
+                moved = two.decode(&bytes).unwrap();
+            }
+        }
+    }
 
     /// The draft of a snapshot of the default parameters, with `change` made to it.
     fn changed(change: impl FnOnce(&mut Description, &mut Vec<(&str, f64)>)) -> Result<Parameters, String> {

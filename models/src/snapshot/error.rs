@@ -1,5 +1,6 @@
 //! Why a snapshot is refused.
 
+use super::header::NAME_BYTES_MAX;
 use super::{BYTES_MAX, FORMAT, HEADER_BYTES_MAX};
 
 /// Why bytes are not a snapshot, or not one that fits.
@@ -27,6 +28,26 @@ pub enum SnapshotError {
     /// Our part of the metadata is wrong.
     #[error("key `kizashi` of the metadata: {0}")]
     Description(String),
+    /// A name that can't be one.
+    #[error(
+        "{what}: `{name}` is not a name: 1 to {NAME_BYTES_MAX} letters, digits, `_`, `-`, `.` and `/` are"
+    )]
+    Name {
+        /// What it would name.
+        what: &'static str,
+        /// The name, as far as it is shown.
+        name: String,
+    },
+    /// The bytes are not those that were named.
+    #[error(
+        "its name says {wanted}, but the SHA-256 of its bytes is {found}: it was altered, or is not whole"
+    )]
+    Id {
+        /// The id of the bytes, in hexadecimal.
+        found: String,
+        /// The id that they go by.
+        wanted: String,
+    },
     /// The format is of another version.
     #[error("the snapshot is of format {found}; this version of kizashi reads format {FORMAT}")]
     Format {

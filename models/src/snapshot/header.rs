@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 pub const BYTES_MAX: usize = 64 << 20;
 /// Most bytes of its header, and so what reading one may take in memory; about ten thousand tensors.
 pub const HEADER_BYTES_MAX: usize = 1 << 20;
-/// Most bytes of a tensor's name.
-const NAME_BYTES_MAX: usize = 128;
+/// Most bytes of a name.
+pub(super) const NAME_BYTES_MAX: usize = 128;
 /// Our key among the file's metadata.
 pub(super) const KEY: &str = "kizashi";
 
@@ -60,10 +60,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), SnapshotError> {
     Ok((Header { tensors, description }, data))
 }
 
-/// Whether a tensor may have this name: it is shown in errors and typed in other languages.
-fn is_name(name: &str) -> bool {
+/// Whether `what` may have this name: names are shown in errors and typed in other languages.
+pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), SnapshotError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(NAME_BYTES_MAX).flat_map(char::escape_debug).collect();
+    Err(SnapshotError::Name { what, name: shown })
 }
 
 /// Checks names, in the order of the data, and that this is the order that tensors are to have: the widest
@@ -72,12 +76,7 @@ fn check_tensors(metadata: &Metadata, names: &[String]) -> Result<(), SnapshotEr
     let mut before = None;
     for name in names {
         let info = metadata.info(name).expect("the name of a tensor");
-        if !is_name(name) {
-            return Err(SnapshotError::Description(format!(
-                "`{}` is not a tensor's name: 1 to {NAME_BYTES_MAX} letters, digits, `_`, `-`, `.` and `/` are",
-                name.escape_debug()
-            )));
-        }
+        check_name("tensor", name)?;
         if info.shape.contains(&0) {
             return Err(SnapshotError::Tensor {
                 name: name.clone(),

@@ -23,6 +23,9 @@ use header::Header;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
+/// The bytes of `models/default.snapshot`, which scores where no other is configured.
+pub const DEFAULT: &[u8] = include_bytes!("../../default.snapshot");
+
 /// A snapshot that was checked, over bytes that someone else holds.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
@@ -56,6 +59,19 @@ impl<'a> Snapshot<'a> {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+
+    /// Checks the name that the snapshot goes by: 64 hexadecimal digits claim to be its id, any other name
+    /// claims nothing.
+    ///
+    /// # Errors
+    /// Where the name is another id: the bytes are not those that were written under it.
+    pub fn check_name(&self, name: &str) -> Result<(), SnapshotError> {
+        let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id && !name.eq_ignore_ascii_case(&self.name()) {
+            return Err(SnapshotError::Id { found: self.name(), wanted: name.into() });
+        }
+        Ok(())
     }
 
     /// What the snapshot says of itself.
@@ -186,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_an_id_has_to_be_its_own() {
+        let bytes = written();
+        let snapshot = Snapshot::parse(&bytes).unwrap();
+        for name in [snapshot.name().as_str(), &snapshot.name().to_uppercase(), "monday", ""] {
+            assert_eq!(snapshot.check_name(name), Ok(()), "{name}");
+        }
+        let other = "0".repeat(64);
+        let error = snapshot.check_name(&other).unwrap_err().to_string();
+        assert!(error.contains(&other) && error.contains(&snapshot.name()), "{error}");
+    }
+
+    #[test]
     fn a_file_that_is_no_snapshot_is_refused() {
         assert!(refusal(b"").starts_with("not a safetensors file: "), "{}", refusal(b""));
         let huge = [(HEADER_BYTES_MAX as u64 + 1).to_le_bytes().as_slice(), b"{}"].concat();
@@ -250,5 +278,7 @@ mod tests {
         let missing = with(",\"kind\":\"example\"", "");
         assert!(missing.contains("missing field `kind`"), "{missing}");
         assert!(with("\"kind\"", "\"kin\"").contains("unknown field `kin`"));
+        let named = with("example/1", "\\u001b[2J");
+        assert!(named.contains("method: `\\u{1b}[2J` is not a name"), "{named}");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn run_file(
     let mut collector = Collector { report, results: results.transpose()?, keep_scores };
     let scorer_count = if reader.has_many_series() { threads } else { 1 };
     let mut scorers = (0..scorer_count)
-        .map(|index| Scorer::new(&job.file, &engine, index))
+        .map(|index| Scorer::new(&job.file, &options.detector, &engine, index))
         .collect::<Result<Vec<_>, Error>>()?;
     let mut filler = Filler::new(reader, scorer_count, engine.series_max);
     let counts = if threads > 1 {

@@ -17,6 +17,7 @@ pub use run::run;
 
 use crate::table::{Choice, TableError};
 use kizashi_models::decode::Mapping;
+use kizashi_models::detector::DefaultDetector;
 use kizashi_models::engine::{ConfigError, EngineConfig};
 use std::path::PathBuf;
 
@@ -39,6 +40,8 @@ pub struct Options {
     /// Whether the least and the largest value of each column of a file is declared to the engine as its
     /// range before the file is run, as the Numenta Anomaly Benchmark does.
     pub declared_range: bool,
+    /// What scores.
+    pub detector: DefaultDetector,
     /// The engine's configuration.
     pub engine: EngineConfig,
     /// Threads; 0 stands for one a core.

@@ -83,10 +83,15 @@ impl Scores {
 }
 
 impl Scorer {
-    pub(super) fn new(file: &Path, config: &EngineConfig, index: usize) -> Result<Self, Error> {
+    pub(super) fn new(
+        file: &Path,
+        detector: &DefaultDetector,
+        config: &EngineConfig,
+        index: usize,
+    ) -> Result<Self, Error> {
         let shard = file.to_string_lossy().into();
         Ok(Self {
-            engine: Engine::new(DefaultDetector::default(), config.clone())?,
+            engine: Engine::new(detector.clone(), config.clone())?,
             index,
             source: Source { stream: "backtest".into(), shard, position: Position::default() },
             output: Output::default(),

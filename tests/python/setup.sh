@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the virtual environment .venv that the tests with AWS clients and the benchmarks beside moto run in, where
-# it is not there yet or its requirements have changed.
+# Makes the virtual environment .venv that the tests in Python and the benchmarks beside moto run in, where it is not
+# there yet or its requirements have changed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-requirements=tests/aws/requirements.txt
+requirements=tests/python/requirements.txt
 if cmp -s "$requirements" .venv/requirements.txt; then
     exit 0
 fi
