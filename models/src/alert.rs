@@ -77,7 +77,7 @@ pub struct Alert {
     pub fields: Vec<FieldEvidence>,
     /// One plain sentence.
     pub why: String,
-    /// SHA-256 of the parameters that scored it.
+    /// Id of the snapshot that scored it.
     pub snapshot: [u8; 32],
     /// The observation that opened it.
     pub source: Source,

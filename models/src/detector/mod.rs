@@ -62,7 +62,7 @@ pub trait Detector: Send + Sync {
     /// What is kept of one series. Plain data.
     type State: Clone + Send;
 
-    /// SHA-256 of the parameters and of the version of the method. Alerts name it.
+    /// Id of the snapshot that the parameters are from. Alerts name it.
     fn snapshot_id(&self) -> [u8; 32];
 
     /// The state of a series of which nothing is known but the declared range of each of its fields (at

@@ -27,18 +27,18 @@ pub struct Description {
 impl Description {
     /// Reads canonical JSON.
     pub(super) fn parse(text: &str) -> Result<Self, SnapshotError> {
-        let Value::Object(mut object) = canonical_json::parse(text).map_err(SnapshotError::Description)?
+        let Value::Object(mut object) = canonical_json::parse(text).map_err(SnapshotError::description)?
         else {
             return Err(SnapshotError::Description("an object is wanted".into()));
         };
         // The version first: another one may have any other keys.
         match object.remove("format") {
             Some(Value::Number(number)) if number.as_u64() == Some(FORMAT) => {}
-            Some(found) => return Err(SnapshotError::Format { found: found.to_string() }),
+            Some(found) => return Err(SnapshotError::format(&found)),
             None => return Err(SnapshotError::Description("missing field `format`".into())),
         }
-        let description = Description::deserialize(Value::Object(object))
-            .map_err(|error| SnapshotError::Description(error.to_string()))?;
+        let description =
+            Description::deserialize(Value::Object(object)).map_err(SnapshotError::description)?;
         check_name("kind", &description.kind)?;
         check_name("method", &description.method)?;
         Ok(description)
@@ -46,11 +46,10 @@ impl Description {
 
     /// Canonical JSON.
     pub(super) fn write(&self) -> Result<String, SnapshotError> {
-        let wrong = |error: serde_json::Error| SnapshotError::Description(error.to_string());
-        let mut value = serde_json::to_value(self).map_err(wrong)?;
+        let mut value = serde_json::to_value(self).map_err(SnapshotError::description)?;
         if let Some(object) = value.as_object_mut() {
             object.insert("format".into(), FORMAT.into());
         }
-        canonical_json::write(&value).map_err(SnapshotError::Description)
+        canonical_json::write(&value).map_err(SnapshotError::description)
     }
 }

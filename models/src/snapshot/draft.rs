@@ -47,10 +47,9 @@ impl Draft {
         let mut views = Vec::with_capacity(self.tensors.len());
         for (name, tensor) in &self.tensors {
             let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
-            views.push((name, view.map_err(|error| SnapshotError::Form(error.to_string()))?));
+            views.push((name, view.map_err(SnapshotError::form)?));
         }
-        let bytes = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| SnapshotError::Form(error.to_string()))?;
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(SnapshotError::form)?;
         Snapshot::parse(&bytes)?;
         Ok(bytes)
     }

@@ -2,6 +2,11 @@
 
 use super::header::NAME_BYTES_MAX;
 use super::{BYTES_MAX, FORMAT, HEADER_BYTES_MAX};
+use serde_json::Value;
+use std::fmt::Display;
+
+/// Most characters of a foreign text in an error.
+const SHOWN_MAX: usize = 300;
 
 /// Why bytes are not a snapshot, or not one that fits.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -108,4 +113,44 @@ pub enum SnapshotError {
         /// The most that is allowed.
         most: f64,
     },
+}
+
+impl SnapshotError {
+    pub(super) fn form(error: impl Display) -> Self {
+        SnapshotError::Form(shown(&error.to_string()))
+    }
+
+    pub(super) fn description(error: impl Display) -> Self {
+        SnapshotError::Description(shown(&error.to_string()))
+    }
+
+    pub(super) fn format(found: &Value) -> Self {
+        SnapshotError::Format { found: shown(&found.to_string()) }
+    }
+
+    pub(super) fn name(what: &'static str, name: &str) -> Self {
+        SnapshotError::Name { what, name: shown(name) }
+    }
+}
+
+/// A text that quotes a file, which anyone may have written: short, and without what a terminal would obey.
+fn shown(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut shown: String = text.chars().take(SHOWN_MAX).map(printable).collect();
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_is_shown_short_and_harmless() {
+        assert_eq!(shown("a `b`\u{1b}[2J"), "a `b`\u{fffd}[2J");
+        assert_eq!(shown(&"é".repeat(400)), format!("{}…", "é".repeat(300)));
+        assert_eq!(shown(&"é".repeat(300)), "é".repeat(300));
+    }
 }

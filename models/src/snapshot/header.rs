@@ -39,8 +39,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), SnapshotError> {
             return Err(SnapshotError::HeaderBytes(length));
         }
     }
-    let (length, metadata) =
-        SafeTensors::read_metadata(bytes).map_err(|error| SnapshotError::Form(error.to_string()))?;
+    let (length, metadata) = SafeTensors::read_metadata(bytes).map_err(SnapshotError::form)?;
     let (text, data) = bytes[8..].split_at(length);
     let description = match metadata.metadata() {
         Some(keys) if keys.len() == 1 => keys.get(KEY),
@@ -66,8 +65,7 @@ pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), SnapshotE
     if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());
     }
-    let shown: String = name.chars().take(NAME_BYTES_MAX).flat_map(char::escape_debug).collect();
-    Err(SnapshotError::Name { what, name: shown })
+    Err(SnapshotError::name(what, name))
 }
 
 /// Checks names, in the order of the data, and that this is the order that tensors are to have: the widest
@@ -97,7 +95,7 @@ fn check_tensors(metadata: &Metadata, names: &[String]) -> Result<(), SnapshotEr
 /// Compares the header's text with what would be written for what it says: there are no spaces but at the end,
 /// no key is there twice, no character is escaped without need.
 fn check_text(metadata: &Metadata, text: &[u8]) -> Result<(), SnapshotError> {
-    let mut wanted = serde_json::to_vec(metadata).map_err(|error| SnapshotError::Form(error.to_string()))?;
+    let mut wanted = serde_json::to_vec(metadata).map_err(SnapshotError::form)?;
     wanted.resize(wanted.len().next_multiple_of(8), b' ');
     if wanted != text {
         return Err(SnapshotError::NotCanonical(

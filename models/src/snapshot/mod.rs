@@ -279,6 +279,6 @@ mod tests {
         assert!(missing.contains("missing field `kind`"), "{missing}");
         assert!(with("\"kind\"", "\"kin\"").contains("unknown field `kin`"));
         let named = with("example/1", "\\u001b[2J");
-        assert!(named.contains("method: `\\u{1b}[2J` is not a name"), "{named}");
+        assert!(named.contains("method: `\u{fffd}[2J` is not a name"), "{named}");
     }
 }

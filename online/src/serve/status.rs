@@ -9,7 +9,7 @@ use tonic::{Request, Response};
 /// What the workers say of themselves.
 #[derive(Clone, Debug, Default)]
 pub struct WorkerStatus {
-    /// SHA-256 of the parameters in use.
+    /// Id of the snapshot in use.
     pub snapshot: [u8; 32],
     /// Observations scored a second, over the last few seconds.
     pub records_per_second: f64,
