@@ -50,6 +50,19 @@ pub struct FieldEvidence {
     pub contribution: f64,
 }
 
+/// The past episode of a series that an alert is most like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NearestEpisode {
+    /// The alert of that episode.
+    pub id: AlertId,
+    /// When it opened, Unix milliseconds.
+    pub opened_ms: i64,
+    /// How long it was open, in milliseconds.
+    pub duration_ms: i64,
+    /// How alike the leading fields deviate at the peaks of both, 0 to 1.
+    pub similarity: f64,
+}
+
 /// An episode of unusual observations on one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
@@ -75,6 +88,8 @@ pub struct Alert {
     pub observations: u64,
     /// What was seen at the peak, the field that contributed most first.
     pub fields: Vec<FieldEvidence>,
+    /// Of the last episodes of the series, the one that is most like this; `None` for silences, and where there is none.
+    pub nearest: Option<NearestEpisode>,
     /// One plain sentence.
     pub why: String,
     /// Id of the snapshot that scored it.
@@ -118,7 +133,7 @@ impl AlertId {
 }
 
 /// Version of the binary form, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Alert {
     /// Appends the binary form (docs/FORMATS.md, "Alert"). Equal alerts give equal bytes.
@@ -143,6 +158,13 @@ impl Alert {
             for value in [field.observed, field.expected, field.lower, field.upper, field.contribution] {
                 put_f64(out, value);
             }
+        }
+        out.push(u8::from(self.nearest.is_some()));
+        if let Some(nearest) = &self.nearest {
+            out.extend_from_slice(&nearest.id.0);
+            put_i64(out, nearest.opened_ms);
+            put_i64(out, nearest.duration_ms);
+            put_f64(out, nearest.similarity);
         }
         put_bytes(out, self.why.as_bytes());
         out.extend_from_slice(&self.snapshot);
@@ -189,6 +211,15 @@ impl Alert {
                 contribution: reader.f64()?,
             });
         }
+        let nearest = match reader.bool()? {
+            true => Some(NearestEpisode {
+                id: AlertId(reader.array()?),
+                opened_ms: reader.i64()?,
+                duration_ms: reader.i64()?,
+                similarity: reader.f64()?,
+            }),
+            false => None,
+        };
         let why = reader.text()?.into();
         let snapshot = reader.array()?;
         let source = decode_source(&mut reader)?;
@@ -205,6 +236,7 @@ impl Alert {
             anomaly_score,
             observations,
             fields,
+            nearest,
             why,
             snapshot,
             source,
@@ -277,6 +309,12 @@ mod tests {
                 upper: 5.0,
                 contribution: 1.0,
             }],
+            nearest: Some(NearestEpisode {
+                id: AlertId([5; 16]),
+                opened_ms: 1_600_000_000_000,
+                duration_ms: 60_000,
+                similarity: 0.875,
+            }),
             why: "it was so".into(),
             snapshot: [9; 32],
             source: source(),
@@ -288,7 +326,8 @@ mod tests {
         for (change, closed_ms) in
             [(Change::Opened, None), (Change::Escalated, None), (Change::Closed, Some(5))]
         {
-            let event = AlertEvent { change, alert: Alert { closed_ms, ..alert() } };
+            let nearest = closed_ms.and(alert().nearest);
+            let event = AlertEvent { change, alert: Alert { closed_ms, nearest, ..alert() } };
             let mut bytes = Vec::new();
             event.encode(&mut bytes);
             assert_eq!(AlertEvent::decode(&bytes), Ok(event));

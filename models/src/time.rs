@@ -145,6 +145,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// Year, month (from 1) and day of a time, UTC.
+pub fn civil_date(unix_ms: i64) -> (i64, i64, i64) {
+    civil_from_days(unix_ms.div_euclid(DAY_MS))
+}
+
 /// Date and time of day, such as `2026-11-24 14:03:10 UTC`.
 pub fn format_utc(unix_ms: i64) -> String {
     let (year, month, day) = civil_from_days(unix_ms.div_euclid(DAY_MS));

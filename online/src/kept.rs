@@ -214,6 +214,7 @@ mod tests {
             anomaly_score: 0.5,
             observations: 1,
             fields: vec![],
+            nearest: None,
             why: String::new(),
             snapshot: [0; 32],
             source: source(number),

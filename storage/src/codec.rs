@@ -2,7 +2,7 @@
 
 use crate::commit::{Commit, Control, ControlEntry, DeadLetter};
 use kizashi_models::{
-    alert::{Alert, AlertEvent, AlertId, AlertKind, Change, FieldEvidence, Severity},
+    alert::{Alert, AlertEvent, AlertId, AlertKind, Change, FieldEvidence, NearestEpisode, Severity},
     position::{Position, Source},
 };
 use prost::Message;
@@ -191,6 +191,20 @@ mod wire {
         pub snapshot: Vec<u8>,
         #[prost(message, optional, tag = "14")]
         pub source: Option<Source>,
+        #[prost(message, optional, tag = "15")]
+        pub nearest: Option<NearestEpisode>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct NearestEpisode {
+        #[prost(bytes = "vec", tag = "1")]
+        pub id: Vec<u8>,
+        #[prost(sint64, tag = "2")]
+        pub opened_ms: i64,
+        #[prost(sint64, tag = "3")]
+        pub duration_ms: i64,
+        #[prost(double, tag = "4")]
+        pub similarity: f64,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -422,6 +436,7 @@ impl From<&Alert> for wire::Alert {
             why: alert.why.clone(),
             snapshot: alert.snapshot.to_vec(),
             source: Some((&alert.source).into()),
+            nearest: alert.nearest.as_ref().map(Into::into),
         }
     }
 }
@@ -454,6 +469,31 @@ impl TryFrom<wire::Alert> for Alert {
             why: alert.why,
             snapshot: exactly("alert", "snapshot", &alert.snapshot)?,
             source: source("alert", alert.source)?,
+            nearest: alert.nearest.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl From<&NearestEpisode> for wire::NearestEpisode {
+    fn from(nearest: &NearestEpisode) -> Self {
+        Self {
+            id: nearest.id.0.to_vec(),
+            opened_ms: nearest.opened_ms,
+            duration_ms: nearest.duration_ms,
+            similarity: nearest.similarity,
+        }
+    }
+}
+
+impl TryFrom<wire::NearestEpisode> for NearestEpisode {
+    type Error = DecodeError;
+
+    fn try_from(nearest: wire::NearestEpisode) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: AlertId(exactly("alert", "nearest.id", &nearest.id)?),
+            opened_ms: nearest.opened_ms,
+            duration_ms: nearest.duration_ms,
+            similarity: nearest.similarity,
         })
     }
 }
@@ -508,6 +548,12 @@ mod tests {
                 upper: -0.0,
                 contribution: 1.0,
             }],
+            nearest: Some(NearestEpisode {
+                id: AlertId([8; 16]),
+                opened_ms: -7,
+                duration_ms: 60_000,
+                similarity: 0.875,
+            }),
             why: "because".into(),
             snapshot: [3; 32],
             source: Source {

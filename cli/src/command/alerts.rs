@@ -119,11 +119,17 @@ fn object(alert: &Alert) -> Value {
             })
         })
         .collect();
+    let nearest = alert.nearest.as_ref().map(|nearest| {
+        json!({
+            "id": nearest.id, "opened": time(nearest.opened), "duration_ms": nearest.duration_ms,
+            "similarity": nearest.similarity,
+        })
+    });
     json!({
         "id": alert.id, "stream": alert.stream, "series": alert.series, "kind": kind(alert), "severity": severity(alert),
         "opened": time(alert.opened), "last": time(alert.last), "closed": time(alert.closed),
         "surprise": alert.surprise, "anomaly_score": alert.anomaly_score, "observations": alert.observations,
-        "fields": fields, "why": alert.why, "snapshot": alert.snapshot,
+        "fields": fields, "nearest": nearest, "why": alert.why, "snapshot": alert.snapshot,
         "shard": alert.shard, "sequence_number": alert.sequence_number, "index": alert.index,
     })
 }

@@ -40,6 +40,34 @@ fn an_episode_opens_once_worsens_and_closes() {
 }
 
 #[test]
+fn an_alert_names_the_past_episode_that_is_most_like_it() {
+    let mut bench = Bench::new(EngineConfig::default());
+    let mut episode = |peak: f64| {
+        bench.steady(&["cpu"], 100);
+        bench.now_ms += SECOND_MS;
+        bench.put("cpu", peak);
+        let opened = bench.out.events[0].alert.clone();
+        for _ in 0..20 {
+            bench.now_ms += SECOND_MS;
+            bench.put("cpu", 0.5);
+        }
+        assert_eq!(bench.changes()[0].0, Change::Closed);
+        assert_eq!(bench.out.events[0].alert.nearest, opened.nearest);
+        opened
+    };
+    let (first, second, third) = (episode(9.0), episode(250.0), episode(9.5));
+    assert_eq!(first.nearest, None);
+    let nearest = second.nearest.unwrap();
+    assert!(nearest.id == first.id && nearest.similarity < 0.8, "{nearest:?}");
+    assert!(!second.why.contains("as on"), "{}", second.why);
+    let nearest = third.nearest.unwrap();
+    assert_eq!((nearest.id, nearest.opened_ms), (first.id, first.opened_ms));
+    assert_eq!(nearest.duration_ms, 20 * SECOND_MS);
+    assert!(nearest.similarity > 0.95, "{nearest:?}");
+    assert!(third.why.ends_with(", as on 14 November 22:15"), "{}", third.why);
+}
+
+#[test]
 fn an_episode_of_a_series_that_stops_closes_too() {
     let mut bench = Bench::new(EngineConfig { silence: false, ..EngineConfig::default() });
     bench.steady(&["cpu"], 100);

@@ -4,6 +4,7 @@ use crate::alert::{Alert, AlertId, AlertKind, FieldEvidence, Severity};
 use crate::codec::{CodecError, Reader, put_bytes, put_f64, put_i64, put_varint};
 use crate::detector::Scored;
 use crate::engine::budget::SURPRISE_MIN;
+use crate::engine::past::Past;
 use crate::engine::why;
 use crate::position::Source;
 
@@ -33,6 +34,8 @@ pub(super) struct Seen<'a> {
     pub(super) scored: &'a Scored,
     /// Whether it is to be ignored, and so counts as usual.
     pub(super) ignored: bool,
+    /// The series' past episodes.
+    pub(super) past: &'a Past,
 }
 
 /// What an observation does to an open episode.
@@ -59,6 +62,7 @@ impl Episode {
     /// The episode that an observation opens whose surprise reached `threshold`.
     pub(super) fn open(seen: Seen<'_>, threshold: f64, source: Source, snapshot: [u8; 32]) -> Self {
         let fields = evidence(seen);
+        let nearest = seen.past.nearest(&fields, seen.fields);
         Self {
             alert: Alert {
                 id: AlertId::new(AlertKind::Anomaly, seen.series, &source),
@@ -71,8 +75,9 @@ impl Episode {
                 surprise: seen.scored.surprise,
                 anomaly_score: seen.scored.anomaly_score,
                 observations: 1,
-                why: why::anomaly(seen.series, &fields, seen.time_ms),
+                why: why::anomaly(seen.series, &fields, nearest.as_ref(), seen.time_ms, seen.time_ms),
                 fields,
+                nearest,
                 snapshot,
                 source,
             },
@@ -106,7 +111,9 @@ impl Episode {
         }
         alert.surprise = seen.scored.surprise;
         alert.fields = evidence(seen);
-        alert.why = why::anomaly(seen.series, &alert.fields, alert.opened_ms);
+        alert.nearest = seen.past.nearest(&alert.fields, seen.fields);
+        let nearest = alert.nearest.as_ref();
+        alert.why = why::anomaly(seen.series, &alert.fields, nearest, alert.opened_ms, seen.time_ms);
         let severity = severity(alert.surprise, self.threshold);
         if severity <= alert.severity {
             return Step::Goes;
@@ -191,6 +198,7 @@ mod tests {
             time_ms,
             scored: &scored,
             ignored: false,
+            past: &Past::default(),
         })
     }
 

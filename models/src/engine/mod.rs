@@ -13,6 +13,7 @@ mod habit;
 mod observe;
 mod output;
 mod pace;
+mod past;
 mod piece;
 mod recovery;
 mod rounds;

@@ -5,6 +5,7 @@ use super::digest::{hash_key, hash_observation};
 use super::episode::{Episode, Seen, Step};
 use super::habit::Habit;
 use super::pace::Pace;
+use super::past::Past;
 use super::run::Run;
 use super::series::Series;
 use super::{Detector, Engine, Output, Rejection};
@@ -145,6 +146,7 @@ impl<D: Detector> Engine<D> {
             run: Run::default(),
             episode: None,
             silence: None,
+            past: Past::default(),
             dirty: false,
             has_piece: false,
             scheduled_ms: i64::MAX,
@@ -260,7 +262,15 @@ impl<D: Detector> Engine<D> {
         let may_open = |severity| {
             policy.is_none_or(|policy| policy.opens_ms(severity, series.seen_ms) <= series.seen_ms)
         };
-        let seen = Seen { series: &series.key, fields: &series.fields, values, time_ms, scored, ignored };
+        let seen = Seen {
+            series: &series.key,
+            fields: &series.fields,
+            values,
+            time_ms,
+            scored,
+            ignored,
+            past: &series.past,
+        };
         let mut event = |change, alert| out.events.push(AlertEvent { change, alert });
         if let Some(episode) = &mut series.episode {
             let step = episode.observe(seen);
@@ -278,7 +288,9 @@ impl<D: Detector> Engine<D> {
                 Step::Escalates => event(Change::Escalated, episode.alert.clone()),
                 Step::Ends => {
                     if !episode.waits {
-                        let closed_ms = Some(time_ms.max(episode.alert.last_ms));
+                        let closed_ms = time_ms.max(episode.alert.last_ms);
+                        series.past.keep(&episode.alert, closed_ms, &series.fields);
+                        let closed_ms = Some(closed_ms);
                         event(Change::Closed, Alert { closed_ms, ..episode.alert.clone() });
                         self.open_alerts -= 1;
                     }

@@ -6,6 +6,7 @@ use super::digest::hash_key;
 use super::episode::Episode;
 use super::habit::Habit;
 use super::pace::Pace;
+use super::past::Past;
 use super::run::Run;
 use super::series::Series;
 use super::shared::Shared;
@@ -16,7 +17,7 @@ use crate::observation::{FIELDS_MAX, decode_position, encode_position};
 use crate::position::Position;
 
 /// Version of the form, its first byte.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Appends the key of a series' piece: the series' key, a byte that no UTF-8 holds, and where it was born.
 pub(super) fn encode_key(series: &str, born: &Position, out: &mut Vec<u8>) {
@@ -64,6 +65,7 @@ pub(super) fn encode<D: Detector>(
         alert.encode(&mut bytes);
         put_bytes(out, &bytes);
     }
+    series.past.encode(out);
     let mut state = Vec::new();
     detector.encode(&series.detector, &mut state);
     put_bytes(out, &state);
@@ -116,6 +118,7 @@ pub(super) fn decode<D: Detector>(
         run: Run::decode(reader)?,
         episode: if reader.bool()? { Some(Box::new(Episode::decode(reader)?)) } else { None },
         silence: if reader.bool()? { Some(Box::new(Alert::decode(reader.bytes()?)?)) } else { None },
+        past: Past::decode(reader)?,
         detector: detector.decode(reader.bytes()?)?,
         dirty: false,
         has_piece: true,

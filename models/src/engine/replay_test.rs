@@ -265,7 +265,7 @@ fn the_calls_that_are_drawn_reach_every_kind_of_event() {
         Config::default(),
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
-    let mut forgotten = false;
+    let (mut forgotten, mut named) = (false, false);
     let mut refused = std::collections::HashSet::new();
     for _ in 0..100 {
         let calls = calls(&drawn().new_tree(&mut runner).unwrap().current());
@@ -274,7 +274,10 @@ fn the_calls_that_are_drawn_reach_every_kind_of_event() {
         for call in &calls {
             let came = apply(&mut engine, call);
             let events = came.events.iter().map(|bytes| AlertEvent::decode(bytes).unwrap());
-            seen.extend(events.map(|event| (event.alert.kind as u8, event.change as u8)));
+            seen.extend(events.map(|event| {
+                named |= event.alert.nearest.is_some();
+                (event.alert.kind as u8, event.change as u8)
+            }));
             refused.extend(came.rejection.iter().map(std::mem::discriminant));
             forgotten |= engine.series_count() < count;
             count = engine.series_count();
@@ -289,5 +292,6 @@ fn the_calls_that_are_drawn_reach_every_kind_of_event() {
         assert!(seen.contains(&(kind as u8, change as u8)), "no {kind:?} {change:?}: {seen:?}");
     }
     assert!(forgotten, "no series was forgotten");
+    assert!(named, "no alert named a past episode");
     assert_eq!(refused.len(), 2, "refused for the future and for the number of series");
 }

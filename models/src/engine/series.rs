@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::episode::Episode;
 use super::habit::Habit;
 use super::pace::Pace;
+use super::past::Past;
 use super::rules::Policy;
 use super::run::Run;
 use super::{EngineConfig, Summary};
@@ -45,6 +46,7 @@ pub(super) struct Series<S> {
     pub(super) run: Run,
     pub(super) episode: Option<Box<Episode>>,
     pub(super) silence: Option<Box<Alert>>,
+    pub(super) past: Past,
     /// Not part of a piece: what the configuration says of it,
     pub(super) policy: Option<Arc<Policy>>,
     /// whether it changed since its piece was last given,

@@ -125,11 +125,13 @@ impl<D: Detector> Engine<D> {
         self.touch(slot);
         let snapshot = self.snapshot;
         let series = self.series_mut(slot);
-        let closed_ms = Some(series.own_time_at(due_ms));
+        let ended_ms = series.own_time_at(due_ms);
+        let closed_ms = Some(ended_ms);
         match timer {
             Timer::Quiet => {
                 let episode = series.episode.take().expect("an episode that closes is open");
                 if !episode.waits {
+                    series.past.keep(&episode.alert, ended_ms, &series.fields);
                     let alert = Alert { closed_ms, ..episode.alert };
                     out.events.push(AlertEvent { change: Change::Closed, alert });
                     self.open_alerts -= 1;
@@ -156,6 +158,7 @@ impl<D: Detector> Engine<D> {
                     anomaly_score: surprise / (surprise + SCORE_HALF),
                     observations: 0,
                     fields: Vec::new(),
+                    nearest: None,
                     why: why::silence(pause_ms, usual_ms),
                     snapshot,
                     source,

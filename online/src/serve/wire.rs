@@ -60,6 +60,12 @@ pub fn alert(alert: &Alert) -> v1::Alert {
         shard: alert.source.shard.to_string(),
         sequence_number: SequenceNumber(alert.source.position.sequence).to_string(),
         index: alert.source.position.index,
+        nearest: alert.nearest.map(|nearest| v1::NearestEpisode {
+            id: nearest.id.to_string(),
+            opened: Some(timestamp(nearest.opened_ms)),
+            duration_ms: nearest.duration_ms,
+            similarity: nearest.similarity,
+        }),
     }
 }
 
@@ -86,6 +92,7 @@ pub fn change(change: Change) -> v1::alert_event::Type {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kizashi_models::alert::NearestEpisode;
 
     #[test]
     fn times_keep_their_milliseconds() {
@@ -93,6 +100,21 @@ mod tests {
             assert_eq!(milliseconds(&timestamp(ms)), Some(ms));
         }
         assert_eq!(milliseconds(&Timestamp { seconds: i64::MAX, nanos: 0 }), None);
+    }
+
+    #[test]
+    fn an_alert_names_its_nearest_past_episode() {
+        let mut alert = crate::views::alert_book::tests::alert(1, "cpu", 5000);
+        assert_eq!(super::alert(&alert).nearest, None);
+        let id = AlertId([0xab; 16]);
+        alert.nearest = Some(NearestEpisode { id, opened_ms: 1500, duration_ms: 60_000, similarity: 0.875 });
+        let nearest = v1::NearestEpisode {
+            id: "ab".repeat(16),
+            opened: Some(Timestamp { seconds: 1, nanos: 500_000_000 }),
+            duration_ms: 60_000,
+            similarity: 0.875,
+        };
+        assert_eq!(super::alert(&alert).nearest, Some(nearest));
     }
 
     #[test]

@@ -273,6 +273,7 @@ pub(crate) mod tests {
             anomaly_score: 0.5,
             observations: 1,
             fields: vec![evidence],
+            nearest: None,
             why: "9 was observed where 0.5 to 1.5 was expected".to_owned(),
             snapshot: [7; 32],
             source: Source {
