@@ -41,7 +41,7 @@ quality() {
     "$KIZASHI_BIN" backtest --nab "$KIZASHI_BENCH_DATA/nab" --declared-range
     for set in skab smap; do
         "$KIZASHI_BIN" backtest "$KIZASHI_BENCH_DATA/events/$set"/*.csv \
-            --labels "$KIZASHI_BENCH_DATA/events/$set/labels.json" | tail -n 2
+            --labels "$KIZASHI_BENCH_DATA/events/$set/labels.json" | tail -n 3
     done
 }
 

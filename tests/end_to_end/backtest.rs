@@ -1,7 +1,9 @@
 //! `kizashi backtest` as typed, and what must not hurt it.
 
+use crate::eventually;
+use kizashi_proto::v1::{QuerySeriesRequest, series_client::SeriesClient};
 use kizashi_tests::{
-    Finished, binary, run,
+    Finished, Service, binary, run,
     waveform::{Burst, Random},
 };
 use std::fmt::Write as _;
@@ -76,6 +78,58 @@ fn a_pipe_gives_the_results_of_the_file() {
     };
     assert_eq!(without_ids(&results), without_ids(&folder.results("stdin.csv")));
     assert!(results[1801..].iter().any(|row| row[6].len() == 32), "an alert is open");
+}
+
+#[tokio::test]
+async fn every_score_is_that_of_the_service() {
+    let folder = Folder::new();
+    let burst = Burst { before: 300, during: 5, after: 120 };
+    let mut random = Random::new(7);
+    let mut text = "t,a,b\n".to_owned();
+    for step in 0..burst.len() {
+        let (a, b) = (burst.value(step, &mut random), random.normal());
+        writeln!(text, "{},{a},{b}", 1_767_225_600 + 10 * step).unwrap();
+    }
+    let file = folder.file("pump.csv", text);
+    assert!(folder.backtest(&[&file], b"").status.success());
+    let rows: Vec<Vec<f64>> = folder.results("pump.csv")[1..]
+        .iter()
+        .map(|row| row[..10].iter().map(|cell| cell.parse().unwrap_or(f64::NAN)).collect())
+        .collect();
+
+    let service = Service::start(&folder.path("data"));
+    let url = service.url();
+    assert!(run(&["replay", &file, "--server", &url], b"").status.success());
+    eventually(|| {
+        let alerts = run(&["alerts", "--json", "--server", &url], b"");
+        alerts.stdout.lines().any(|line| !line.contains("\"closed\":null")).then_some(())
+    });
+    let request = QuerySeriesRequest {
+        series: "pump".into(),
+        start: Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 }),
+        points_max: 10_000,
+        ..Default::default()
+    };
+    let answer = SeriesClient::new(service.channel().await).query_series(request).await.unwrap().into_inner();
+    assert!(!answer.downsampled);
+    assert_eq!(answer.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    for (field, (value, expected)) in answer.fields.iter().zip([(1, 3), (2, 6)]) {
+        for (name, ours, column) in [
+            ("value", &field.value, value),
+            ("expected", &field.expected, expected),
+            ("lower", &field.lower, expected + 1),
+            ("upper", &field.upper, expected + 2),
+            ("anomaly_score", &field.anomaly_score, 9),
+        ] {
+            // The history keeps scores in 32 bits.
+            let kept = |x: f64| if name == "anomaly_score" { f64::from(x as f32) } else { x };
+            let theirs: Vec<f64> = rows.iter().map(|row| kept(row[column])).collect();
+            assert_eq!(ours.len(), theirs.len(), "{name}");
+            let same = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan();
+            let differs = ours.iter().zip(&theirs).position(|pair| !same(pair));
+            assert_eq!(differs.map(|at| (at, ours[at], theirs[at])), None, "{name} of {}", field.name);
+        }
+    }
 }
 
 #[test]

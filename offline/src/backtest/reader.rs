@@ -2,12 +2,12 @@
 
 use super::Error;
 use super::json_lines::JsonLines;
-use crate::table::input::Input;
+use crate::table::input::{Input, uncompressed_name};
 use crate::table::{Choice, Form, STDIN, Table, TableError};
 use csv::ByteRecord;
 use kizashi_models::decode::{Decoder, Mapping};
 use kizashi_models::observation::{Observation, SERIES_BYTES_MAX, Values};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One row of an input. Its buffers are used again for another.
 #[derive(Debug)]
@@ -126,11 +126,8 @@ impl TableReader {
             1 => Values::One(f64::NAN),
             _ => Values::Named(order.iter().map(|value| (name(value).into(), f64::NAN)).collect()),
         };
-        let series = if file == Path::new(STDIN) {
-            "stdin".into()
-        } else {
-            file.file_stem().unwrap_or_default().to_string_lossy()
-        };
+        let file = if file == Path::new(STDIN) { PathBuf::from("stdin") } else { uncompressed_name(file) };
+        let series = file.file_stem().unwrap_or_default().to_string_lossy();
         let blank = Observation { series: series.into(), time_ms: None, values };
         Self { table, blank, places, values: Vec::new() }
     }

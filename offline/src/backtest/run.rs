@@ -6,6 +6,7 @@ use crate::alert_score::{self, Raised};
 use crate::event_score::{self, Labels};
 use crate::nab_score::{self, Windows};
 use crate::table::STDIN;
+use crate::table::input::uncompressed_name;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -67,7 +68,8 @@ fn score_nab(report: &mut Report, windows: &Windows) -> Result<(), String> {
 }
 
 fn score_events(report: &mut Report, labels: &Labels) -> Result<(), String> {
-    let stem = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem =
+        |file: &Path| uncompressed_name(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let files: BTreeMap<String, &FileReport> =
         report.files.iter().map(|file| (stem(&file.file), file)).collect();
     let scores = files.iter().map(|(name, file)| (name.clone(), file.scores.clone())).collect();
@@ -110,10 +112,11 @@ fn file_jobs(options: &Options) -> Result<Vec<Job>, Error> {
         let Some(name) = file.file_name() else {
             return Err(Error::Options(format!("{} is not a file", file.display())));
         };
-        // Parquet alone has results of another form than its own.
-        let name = match file.extension() {
-            Some(ending) if ending.eq_ignore_ascii_case("parquet") => Path::new(name).with_extension("csv"),
-            _ => PathBuf::from(name),
+        // Results are never compressed, and of Parquet they are CSV.
+        let name = uncompressed_name(Path::new(name));
+        let name = match name.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("parquet") => name.with_extension("csv"),
+            _ => name,
         };
         if file == Path::new(STDIN) && taken.contains_key(&name) {
             return Err(Error::Options("standard input (`-`) can be read once".to_owned()));

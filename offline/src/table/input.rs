@@ -1,6 +1,7 @@
 //! A file or standard input, and which of the forms it has.
 
 use super::TableError;
+use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -51,28 +52,29 @@ impl Input {
             }
             Box::new(opened)
         };
+        Self::with_bytes(file, input, false)
+    }
+
+    /// Finds out the form, through a compression around it.
+    fn with_bytes(file: &Path, input: Box<dyn Read + Send>, compressed: bool) -> Result<Self, TableError> {
+        let io = |source| TableError::Io { file: file.to_owned(), source };
+        let reason = |reason: &str| TableError::File { file: file.to_owned(), reason: reason.to_owned() };
         let mut rest = BufReader::with_capacity(BUFFER_BYTES, input);
-        let mut head = Vec::new();
-        while head.trim_ascii().is_empty() {
-            let left = HEAD_BYTES_MAX.saturating_sub(head.len() as u64);
-            if rest.by_ref().take(left).read_until(b'\n', &mut head).map_err(io)? == 0 {
-                break;
-            }
-        }
-        if head.is_empty() {
-            return Err(reason("the file is empty"));
-        }
-        if head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
-        }
+        let head = read_head(&mut rest).map_err(io)?;
         let form = match head.as_slice() {
+            [] => return Err(reason("the file is empty")),
+            [0x1f, 0x8b, ..] if !compressed => {
+                let decoder = MultiGzDecoder::new(Cursor::new(head).chain(rest));
+                return Self::with_bytes(file, Box::new(decoder), true);
+            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] if !compressed => {
+                let decoder = zstd::Decoder::with_buffer(Cursor::new(head).chain(rest)).map_err(io)?;
+                return Self::with_bytes(file, Box::new(decoder), true);
+            }
+            [b'P', b'A', b'R', b'1', ..] if compressed => {
+                return Err(reason("Parquet is compressed in itself; decompress what is around it"));
+            }
             [b'P', b'A', b'R', b'1', ..] => Form::Parquet,
-            [0x1f, 0x8b, ..] => {
-                return Err(reason("it is compressed with gzip; decompress it, through a pipe too (`-`)"));
-            }
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                return Err(reason("it is compressed with zstd; decompress it, through a pipe too (`-`)"));
-            }
             [b'P', b'K', 3, 4, ..] => {
                 return Err(reason("it is a ZIP archive, or a spreadsheet; save it as CSV"));
             }
@@ -111,15 +113,41 @@ impl Input {
     }
 }
 
+/// Bytes up to the end of the first line that is not blank, without a byte order mark.
+fn read_head(bytes: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while head.trim_ascii().is_empty() {
+        let left = HEAD_BYTES_MAX.saturating_sub(head.len() as u64);
+        if bytes.by_ref().take(left).read_until(b'\n', &mut head)? == 0 {
+            break;
+        }
+    }
+    if head.starts_with(b"\xef\xbb\xbf") {
+        head.drain(..3);
+    }
+    Ok(head)
+}
+
+/// A file's name without the ending of a compression around it.
+pub(crate) fn uncompressed_name(file: &Path) -> PathBuf {
+    let ending = file.extension().map(|ending| ending.to_ascii_lowercase());
+    match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("gz" | "zst" | "zstd") => file.with_extension(""),
+        _ => file.to_owned(),
+    }
+}
+
 /// Whether a file's name says that it holds JSON lines.
 pub(crate) fn is_named_json_lines(file: &Path) -> bool {
-    file.extension()
+    uncompressed_name(file)
+        .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl") || ending.eq_ignore_ascii_case("ndjson"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn open(name: &str, bytes: &[u8]) -> Result<(Form, Vec<u8>), String> {
         let dir = tempfile::tempdir().unwrap();
@@ -129,7 +157,7 @@ mod tests {
             .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))?;
         let form = input.form;
         let mut bytes = Vec::new();
-        input.into_bytes().read_to_end(&mut bytes).unwrap();
+        input.into_bytes().read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
         Ok((form, bytes))
     }
 
@@ -142,11 +170,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_compressed_is_read_through() {
+        let text = b"t,x\n1,2\n".to_vec();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&text).unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(open("x.csv.gz", &gzip), Ok((Form::Csv, text.clone())));
+        assert_eq!(open("x.csv.gz", &gzip.repeat(2)), Ok((Form::Csv, text.repeat(2))), "as `cat` joins them");
+        let zstd = zstd::encode_all(text.as_slice(), 1).unwrap();
+        assert_eq!(open("x.jsonl.zst", &zstd), Ok((Form::JsonLines, text)));
+        let error = open("x.gz", &gzip[..gzip.len() - 12]).unwrap_err();
+        assert!(error.starts_with("x.gz: "), "{error}");
+        let parquet = zstd::encode_all(&b"PAR1"[..], 1).unwrap();
+        let error = open("x", &parquet).unwrap_err();
+        assert!(error.starts_with("x: Parquet is compressed in itself"), "{error}");
+        assert_eq!(uncompressed_name(Path::new("a/x.csv.GZ")), Path::new("a/x.csv"));
+    }
+
+    #[test]
     fn what_is_none_of_them_is_told_by_name() {
         for (bytes, part) in [
             (&b""[..], "x: the file is empty"),
-            (b"\x1f\x8b\x08\x00", "x: it is compressed with gzip"),
-            (b"\x28\xb5\x2f\xfd", "x: it is compressed with zstd"),
             (b"PK\x03\x04", "x: it is a ZIP archive"),
             (b"\xff\xfet\0", "x: it is UTF-16"),
             (b"[{\"a\":1}]", "x: it is a JSON array"),

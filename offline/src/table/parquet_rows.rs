@@ -97,8 +97,14 @@ fn write_text(field: &Field, units_a_ms: Option<i64>, text: &mut String) {
         Field::UInt(value) => write!(text, "{value}"),
         Field::ULong(value) => write!(text, "{value}"),
         Field::Float16(value) => write!(text, "{}", f32::from(*value)),
-        Field::Float(value) => write!(text, "{value:?}"),
-        Field::Double(value) => write!(text, "{value:?}"),
+        Field::Float(value) => {
+            text.push_str(ryu::Buffer::new().format(*value));
+            Ok(())
+        }
+        Field::Double(value) => {
+            text.push_str(ryu::Buffer::new().format(*value));
+            Ok(())
+        }
         // The library writes a decimal with its point.
         decimal @ Field::Decimal(_) => write!(text, "{decimal}"),
         Field::Bytes(value) => {
