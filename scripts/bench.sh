@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, each figure beside its peer's in one run. Arguments choose: `scripts/bench.sh detector latency`; all
-# without. Leave the machine alone while it runs.
+# without, but for `million`, which takes minutes and some GB of memory and disk. Leave the machine alone while it runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/needs.sh
@@ -20,6 +20,7 @@ measure() {
     pipeline) "$release/pipeline_speed" ;;
     latency) "$release/watch_latency" ;;
     footprint) "$release/footprint" ;;
+    million) "$release/footprint" series 1000000 ;;
     http) bench/http/run.sh ;;
     calibration) "$release/calibration" ;;
     anomalies) "$release/generated_anomalies" ;;
@@ -28,7 +29,7 @@ measure() {
     robustness | quality)
         if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi
         ;;
-    *) echo "no benchmark is named $1: ${all[*]} are" >&2; exit 2 ;;
+    *) echo "no benchmark is named $1: ${all[*]} and million are" >&2; exit 2 ;;
     esac
 }
 

@@ -181,6 +181,38 @@ impl Log {
         Ok(entries)
     }
 
+    /// Calls `each` with the durable entries of these indexes, which rise, until it fails: a block that holds
+    /// several is read once. Within is what `each` says.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub fn read_each<E>(
+        &self,
+        indexes: impl IntoIterator<Item = u64>,
+        mut each: impl FnMut(Entry) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LogError> {
+        let durable_index = self.durable_index();
+        let mut last: Option<Arc<Block>> = None;
+        for index in indexes {
+            assert!(
+                index < durable_index,
+                "entry {index} is not durable, only what is before {durable_index}"
+            );
+            let held = last
+                .take()
+                .filter(|block| (block.header.first_index..block.header.next_index()).contains(&index));
+            let block = match held {
+                Some(block) => block,
+                None => self.block(index, durable_index)?,
+            };
+            if let Err(error) = each(block.entry(index)) {
+                return Ok(Err(error));
+            }
+            last = Some(block);
+        }
+        Ok(Ok(()))
+    }
+
     /// The block that holds a durable index, from the cache or the disk.
     fn block(&self, index: u64, durable_index: u64) -> Result<Arc<Block>, LogError> {
         if let Some(block) = self.shared.cache.lock().find(index) {

@@ -29,6 +29,19 @@ pub(crate) fn put_i64(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// A number that is often near 0, either side: zigzag, then a varint.
+pub(crate) fn put_near(out: &mut Vec<u8>, value: i64) {
+    put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
+}
+
+/// A number that is often round: how many of its bits' bytes follow, most significant first; those behind are 0.
+pub(crate) fn put_round_f64(out: &mut Vec<u8>, value: f64) {
+    let bytes = value.to_bits().to_be_bytes();
+    let count = 8 - value.to_bits().trailing_zeros() as usize / 8;
+    out.push(count as u8);
+    out.extend_from_slice(&bytes[..count]);
+}
+
 /// Takes values off the front of a slice.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -86,6 +99,21 @@ impl<'a> Reader<'a> {
         Err(CodecError("a length has more than 64 bits"))
     }
 
+    pub(crate) fn near(&mut self) -> Result<i64, CodecError> {
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    pub(crate) fn round_f64(&mut self) -> Result<f64, CodecError> {
+        let count = usize::from(self.u8()?);
+        if count > 8 {
+            return Err(CodecError("a number has more than 8 bytes"));
+        }
+        let mut bytes = [0; 8];
+        bytes[..count].copy_from_slice(self.take(count)?);
+        Ok(f64::from_bits(u64::from_be_bytes(bytes)))
+    }
+
     /// A length that what follows can hold, at `unit` bytes an element at least.
     pub(crate) fn length(&mut self, unit: usize) -> Result<usize, CodecError> {
         let length = self.varint()?;
@@ -122,6 +150,22 @@ mod tests {
             assert_eq!(reader.varint(), Ok(value));
             assert_eq!(reader.end(), Ok(()));
         }
+    }
+
+    #[test]
+    fn near_and_round_numbers_come_back_and_are_short() {
+        let mut out = Vec::new();
+        let near = [0, 1, -1, 63, -64, i64::MAX, i64::MIN];
+        near.iter().for_each(|value| put_near(&mut out, *value));
+        assert_eq!(out.len(), 5 + 2 * 10);
+        let round = [0.0, 1.0, -2.5, 60_000.0, 0.1, f64::INFINITY, -0.0, f64::from_bits(1), f64::NAN];
+        let before = out.len();
+        round.iter().for_each(|value| put_round_f64(&mut out, *value));
+        assert_eq!(out.len() - before, 1 + 3 + 3 + 4 + 9 + 3 + 2 + 9 + 3);
+        let mut reader = Reader::new(&out);
+        near.iter().for_each(|value| assert_eq!(reader.near(), Ok(*value)));
+        round.iter().for_each(|value| assert_eq!(reader.round_f64().unwrap().to_bits(), value.to_bits()));
+        assert_eq!(reader.end(), Ok(()));
     }
 
     #[test]

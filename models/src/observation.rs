@@ -131,6 +131,34 @@ pub(crate) fn encode_position(position: &Position, out: &mut Vec<u8>) {
     out.extend_from_slice(&position.index.to_be_bytes());
 }
 
+/// Appends a position of which most bytes are those of another: three bytes whose bits say which of the 24 differ
+/// and follow, then its index.
+pub(crate) fn encode_position_beside(position: &Position, other: &Position, out: &mut Vec<u8>) {
+    let bytes = position.sequence.iter().zip(&other.sequence);
+    let differing = bytes.clone().enumerate().filter(|(_, (own, other))| own != other);
+    let mask = differing.fold(0u32, |mask, (at, _)| mask | 1 << at);
+    out.extend_from_slice(&mask.to_le_bytes()[..3]);
+    out.extend(bytes.filter(|(own, other)| own != other).map(|(own, _)| *own));
+    put_varint(out, position.index.into());
+}
+
+/// Reads back what [`encode_position_beside`] wrote beside `other`.
+pub(crate) fn decode_position_beside(
+    reader: &mut Reader<'_>,
+    other: &Position,
+) -> Result<Position, CodecError> {
+    let [low, middle, high] = reader.array()?;
+    let mask = u32::from_le_bytes([low, middle, high, 0]);
+    let mut sequence = other.sequence;
+    for (at, byte) in sequence.iter_mut().enumerate() {
+        if mask >> at & 1 == 1 {
+            *byte = reader.u8()?;
+        }
+    }
+    let index = u32::try_from(reader.varint()?).map_err(|_| CodecError("an index has more than 32 bits"))?;
+    Ok(Position { sequence, index })
+}
+
 pub(crate) fn decode_position(reader: &mut Reader<'_>) -> Result<Position, CodecError> {
     Ok(Position { sequence: reader.array()?, index: u32::from_be_bytes(reader.array()?) })
 }
@@ -167,6 +195,20 @@ mod tests {
             for length in 0..bytes.len() {
                 prop_assert!(decode_routed(&bytes[..length]).is_err());
             }
+        }
+
+        #[test]
+        fn a_position_comes_back_beside_any_other(
+            own: [u8; 24], other: [u8; 24], alike in 0usize..24, index: u32,
+        ) {
+            let mut position = Position { sequence: own, index };
+            position.sequence[..alike].copy_from_slice(&other[..alike]);
+            let other = Position { sequence: other, index: 7 };
+            let mut bytes = Vec::new();
+            encode_position_beside(&position, &other, &mut bytes);
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(decode_position_beside(&mut reader, &other), Ok(position));
+            prop_assert_eq!(reader.end(), Ok(()));
         }
 
         #[test]

@@ -223,6 +223,12 @@ pub struct ShardMetrics {
     pub replay_mismatches: Counter,
     /// Bytes of pieces written.
     pub piece_bytes: Counter,
+    /// Series in memory.
+    pub series_live: Gauge,
+    /// Series whose state is in the store alone.
+    pub series_cold: Gauge,
+    /// Cold series whose state was read back.
+    pub series_read: Counter,
 }
 
 impl ShardMetrics {
@@ -256,6 +262,13 @@ impl ShardMetrics {
                 "Alert events of a replay that the commit log does not hold.",
             ),
             piece_bytes: counter("kizashi_piece_bytes_total", "Bytes of pieces of state written."),
+            series_live: registry.gauge("kizashi_series_live", "Series in memory.", &labels),
+            series_cold: registry.gauge(
+                "kizashi_series_cold",
+                "Series whose state is in the store alone.",
+                &labels,
+            ),
+            series_read: counter("kizashi_series_read_total", "Cold series whose state was read back."),
         }
     }
 }

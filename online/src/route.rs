@@ -108,7 +108,7 @@ impl<'a> RouteShard<'a> {
         stop: Stop,
     ) -> Result<(), WorkError> {
         let engine = Control::Engine { snapshot: [0; 32], config: "".into() };
-        let taken = shared.take_over(shard, lease, engine, |_, _| Ok(())).await?;
+        let taken = shared.take_over(shard, lease, engine, |_| Ok(())).await?;
         let kept = Kept::new(shared.keep, &taken.found, &taken.tail);
         let position = taken.commit.position;
         let restored = Restored {

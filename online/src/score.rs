@@ -5,6 +5,7 @@
 //! engine may be ahead of what is committed, but nothing that anyone sees, and nothing on the disk, is.
 
 mod batch;
+mod cold;
 mod flush;
 mod recovery;
 
@@ -122,10 +123,10 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
                 read = next_read(self.shared, &self.name, &self.shard.shard, cursor), if room => {
                     let read = read?;
                     cursor = read.next;
-                    self.score(read)?;
+                    self.score(read).await?;
                 }
                 Some(settle) = settlements.recv(), if room => self.settle(settle)?,
-                () = self.shared.clock.sleep(tick.unwrap_or_default()), if room && tick.is_some() => self.tick()?,
+                () = self.shared.clock.sleep(tick.unwrap_or_default()), if room && tick.is_some() => self.tick().await?,
                 () = self.shared.clock.sleep(idle_flush.unwrap_or_default()),
                     if room && idle_flush.is_some() => self.commit_slice()?,
                 _ = stop.changed() => {}
@@ -135,13 +136,16 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
     }
 
     /// Scores a batch, queues its commit, and takes the slice of state that goes with it.
-    fn score(&mut self, read: ReadBatch) -> Result<(), WorkError> {
+    async fn score(&mut self, read: ReadBatch) -> Result<(), WorkError> {
         let (Some(first), Some(last)) = (read.records.first(), read.records.last()) else { return Ok(()) };
         let (oldest_arrival_ms, newest) = (first.arrival_ms, last.sequence.0);
         let mut output = self.spare.pop().unwrap_or_default();
         let mut dead_letters = Vec::new();
         let engine = &mut self.engine;
-        let records = self.input.observe_all(engine, &read.records, &mut output, &mut dead_letters);
+        let batch = self.input.decode(&read.records);
+        let back = batch.bring_back(engine, &self.store.pieces).await?;
+        self.metrics.series_read.add(back as u64);
+        let records = self.input.observe(batch, engine, &mut output, &mut dead_letters);
         assert_eq!(self.engine.position().sequence, newest, "the engine stands where the batch ends");
         let commit = Commit { dead_letters, records, ..Commit::default() };
         self.commit(commit, output, Some(oldest_arrival_ms), read.behind_latest_ms)
@@ -166,10 +170,19 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         let pending = self.store.commits.append(clock.now_ms(), &commit)?;
         let changes = commit.records + commit.control.len() as u64;
         let slice = self.flusher.slice(&mut self.engine, pending.index(), changes, begun_ms);
+        self.spill();
         let scored =
             Scored { pending, begun_ms, commit, output, slice, oldest_arrival_ms, behind_ms, settling: None };
         self.scored.push_back(scored);
         Ok(())
+    }
+
+    /// Lets the series leave memory that are too many and may.
+    fn spill(&mut self) {
+        self.engine.spill(self.shared.pace.series_live_max);
+        let live = self.engine.live_count();
+        self.metrics.series_live.set(live as i64);
+        self.metrics.series_cold.set((self.engine.series_count() - live) as i64);
     }
 
     /// Hands on what a durable commit says, in the order of commits.
@@ -224,13 +237,15 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
     }
 
     /// Moves stream time on where no record does, if a timer is due.
-    fn tick(&mut self) -> Result<(), WorkError> {
+    async fn tick(&mut self) -> Result<(), WorkError> {
         let time_ms = self.shared.clock.now_ms().min(self.certain_ms());
         if self.engine.next_deadline_ms().is_none_or(|deadline_ms| time_ms < deadline_ms) {
             return Ok(());
         }
         let mut output = self.spare.pop().unwrap_or_default();
         let position = self.engine.position();
+        let back = cold::bring_back(&mut self.engine, &self.store.pieces, [], time_ms).await?;
+        self.metrics.series_read.add(back as u64);
         self.engine.advance(position, time_ms, &mut output);
         let control = vec![ControlEntry { position, control: Control::Tick { time_ms } }];
         self.commit(Commit { control, ..Commit::default() }, output, None, 0)
@@ -251,11 +266,12 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
 
     async fn after_flush(&mut self, done: flush::Done) -> Result<(), WorkError> {
         self.metrics.piece_bytes.add(done.bytes);
+        self.engine.slice_is_durable(done.slice);
+        self.spill();
         // A series that came back since has another piece.
         let keys = done.forgotten.iter().filter_map(|piece| piece.split(|byte| *byte == 0xff).next());
         let series = keys.filter_map(|key| std::str::from_utf8(key).ok());
-        let gone: Vec<Box<str>> =
-            series.filter(|series| self.engine.summary(series).is_none()).map(Box::from).collect();
+        let gone: Vec<Box<str>> = series.filter(|series| !self.engine.knows(series)).map(Box::from).collect();
         if !gone.is_empty() {
             self.shared.sink.forgotten(self.shard, &gone);
         }

@@ -59,7 +59,7 @@ pub struct Shared {
     pub settlements: Arc<Settlements>,
 }
 
-/// Bounds of batches and rounds.
+/// Bounds of batches, rounds and what is in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Most records of a batch.
@@ -75,6 +75,9 @@ pub struct Pace {
     pub route_commit_ms: u64,
     /// How long commits are kept.
     pub commits_kept_ms: i64,
+    /// Most series of a shard in memory, and those besides whose newest state is not yet durable; the others
+    /// are read back from their pieces when they are needed.
+    pub series_live_max: usize,
 }
 
 impl Default for Pace {
@@ -86,6 +89,7 @@ impl Default for Pace {
             round_ms: 30_000,
             route_commit_ms: 1_000,
             commits_kept_ms: 7 * 24 * 3_600_000,
+            series_live_max: 50_000,
         }
     }
 }
@@ -172,15 +176,23 @@ pub(crate) struct TakenOver {
     pub tail: Vec<Commit>,
 }
 
+/// What a shard has kept, piece by piece.
+pub(crate) enum Loaded<'a> {
+    /// Comes first: where a replay begins, and how many pieces there are, those of all kinds together.
+    Mark { mark: Option<&'a Mark>, pieces: usize },
+    /// A piece of state, in the order they were written.
+    Piece { key: &'a [u8], value: &'a [u8] },
+}
+
 impl Shared {
-    /// Takes a shard over under the lease of a counter: commits that, loads what is kept, and gives pieces
-    /// of state to `state`.
+    /// Takes a shard over under the lease of a counter: commits that, loads what is kept, and gives `state` the
+    /// mark and then all pieces of state.
     pub(crate) async fn take_over(
         &self,
         shard: &ShardRef,
         lease: u64,
         engine: Control,
-        mut state: impl FnMut(Option<&Mark>, Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), WorkError>,
+        mut state: impl FnMut(Loaded<'_>) -> Result<(), WorkError>,
     ) -> Result<TakenOver, WorkError> {
         let store = self.stores.shard(shard)?;
         let control = ControlEntry { position: Position::default(), control: engine };
@@ -192,17 +204,12 @@ impl Shared {
         };
         let (durable, commit) = store.commits.take_over(lease, self.clock.now_ms(), commit).await?;
         let mut found = Found::default();
-        let mut pieces = Vec::new();
-        let mark = store
-            .pieces
-            .load(|key, value| {
-                if !found.load(key, value)? {
-                    pieces.push((key.to_vec(), value.to_vec()));
-                }
-                Ok(())
-            })
-            .await?;
-        state(mark.as_ref(), pieces)?;
+        let mark = store.pieces.look().await?;
+        state(Loaded::Mark { mark: mark.as_ref(), pieces: store.pieces.live() })?;
+        store.pieces.read_all(|key, value| match found.load(key, value)? {
+            true => Ok(()),
+            false => state(Loaded::Piece { key, value }),
+        })?;
         let mut next = mark.map_or(store.commits.first_index(), |mark| mark.commits_from);
         let mut tail = Vec::new();
         loop {

@@ -37,6 +37,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A piece is not there.
+    #[error("{}: there is no piece of `{key}`", dir.display())]
+    Missing {
+        /// Directory of the log.
+        dir: PathBuf,
+        /// Key of the piece.
+        key: String,
+    },
     /// Bytes are not of the form they should have.
     #[error(transparent)]
     Decode(#[from] DecodeError),

@@ -22,14 +22,17 @@ const MARK_BYTES: usize = 1 + codec::POSITION_BYTES + 16;
 /// Bytes of entries that one step of loading or carrying reads at once.
 const READ_BYTES: usize = 1 << 20;
 
+/// Bytes of entries that are synced at once, and that reading a piece back reads, about.
+const PART_BYTES: usize = 256 << 10;
+
 /// Dead entries may take as many bytes as the live ones, and these besides.
 const SLACK_BYTES: u64 = 8 << 20;
 
 fn options() -> LogOptions {
     LogOptions {
         segment_bytes: 4 << 20,
-        block_bytes: 1 << 20,
-        cache_bytes: 256 << 10,
+        block_bytes: PART_BYTES,
+        cache_bytes: 1 << 20,
         ..LogOptions::default()
     }
 }
@@ -207,11 +210,19 @@ impl Pieces {
     }
 
     /// Reads everything: calls `each` with every live piece, in the order they were written, and gives the
-    /// newest mark. What an earlier writer has left on its way is waited for; what failed is forgotten.
+    /// newest mark.
     pub async fn load(
         &self,
-        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+        each: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<Option<Mark>, StoreError> {
+        let mark = self.look().await?;
+        self.read_all(each)?;
+        Ok(mark)
+    }
+
+    /// Finds out what is there, and gives the newest mark. What an earlier writer has left on its way is
+    /// waited for; what failed is forgotten.
+    pub async fn look(&self) -> Result<Option<Mark>, StoreError> {
         let on_its_way = self.index.lock().newest.take();
         if let Some(ticket) = on_its_way {
             // Whether it is there is seen below.
@@ -219,24 +230,75 @@ impl Pieces {
         }
         let mut index = Index { carried: self.log.first_index(), ..Index::default() };
         self.scan(index.carried, |entry, data| index.apply(entry, data).ok_or_else(|| self.damaged(entry)))?;
-        self.scan(index.carried, |entry, data| match parse(data) {
-            Some(Parsed::Put(key, value)) if index.is_live(entry, data) => each(key, value),
-            _ => Ok(()),
-        })?;
         let mark = index.mark.map(|(_, mark)| mark);
         *self.index.lock() = index;
         Ok(mark)
     }
 
+    /// Calls `each` with every live piece, in the order they were written, before any is written behind
+    /// [`Pieces::look`].
+    pub fn read_all<E: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let index = self.index.lock();
+        self.scan(index.carried, |entry, data| match parse(data) {
+            Some(Parsed::Put(key, value)) if index.is_live(entry, data) => each(key, value),
+            _ => Ok(()),
+        })
+    }
+
+    /// Reads pieces: calls `each` with the place of a key among `keys` and its piece, in the order of the log.
+    /// What is on its way is waited for.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] where there is no piece of a key; where the log fails; and what `each` says.
+    pub async fn read<E: From<StoreError>>(
+        &self,
+        keys: &[impl AsRef<[u8]>],
+        mut each: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let newest = {
+                let index = self.index.lock();
+                let mut places = Vec::with_capacity(keys.len());
+                for (at, key) in keys.iter().enumerate() {
+                    let live = index.live.get(key.as_ref()).ok_or_else(|| self.missing(key.as_ref()))?;
+                    places.push((live.entry, at));
+                }
+                places.sort_unstable();
+                let Some(newest) = places.last().map(|(entry, _)| *entry) else { return Ok(()) };
+                if newest < self.log.durable_index() {
+                    let mut at = places.iter().map(|(_, at)| *at);
+                    let read = self.log.read_each(places.iter().map(|(entry, _)| *entry), |entry| {
+                        let at = at.next().expect("an entry a place");
+                        match parse(&entry.data) {
+                            Some(Parsed::Put(key, value)) if key == keys[at].as_ref() => each(at, value),
+                            _ => Err(self.damaged(entry.index).into()),
+                        }
+                    });
+                    return read.map_err(StoreError::from)?;
+                }
+                newest
+            };
+            // Carried along, or written again, a moment ago.
+            self.log.wait_beyond(newest).await.map_err(StoreError::from)?;
+        }
+    }
+
+    fn missing(&self, key: &[u8]) -> StoreError {
+        StoreError::Missing { dir: self.dir.clone(), key: String::from_utf8_lossy(key).into() }
+    }
+
     /// Calls `each` with every entry from an index on.
-    fn scan(
+    fn scan<E: From<StoreError>>(
         &self,
         from_index: u64,
-        mut each: impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut next = from_index;
         loop {
-            let entries = self.log.read(next, usize::MAX, READ_BYTES)?;
+            let entries = self.log.read(next, usize::MAX, READ_BYTES).map_err(StoreError::from)?;
             let Some(last) = entries.last() else { return Ok(()) };
             next = last.index + 1;
             for entry in &entries {
@@ -273,14 +335,24 @@ impl Pieces {
         let carried = self.carry(&index, batch.bytes())?;
         // What is carried goes first, so that the batch takes the place of what it writes anew.
         let own = batch.entries.iter().map(|range| &batch.bytes[range.clone()]);
-        let all = carried.entries.iter().map(|data| &data[..]).chain(own);
-        let (first, ticket) = self.log.append(time_ms, all.clone(), Vec::new)?;
-        for (entry, data) in (first..).zip(all) {
-            index.apply(entry, data).expect("what was built above has its form");
+        let all: Vec<&[u8]> = carried.entries.iter().map(|data| &data[..]).chain(own).collect();
+        let mut next = None;
+        let mut ticket = None;
+        for part in parts(&all) {
+            // Each part behind the one before, or not at all: the mark stands behind its pieces.
+            let (first, queued) = match next {
+                None => self.log.append(time_ms, part.iter().copied(), Vec::new)?,
+                Some(next) => (next, self.log.append_at(next, time_ms, part.iter().copied(), Vec::new)?),
+            };
+            for (entry, data) in (first..).zip(part) {
+                index.apply(entry, data).expect("what was built above has its form");
+            }
+            next = Some(first + part.len() as u64);
+            index.newest = Some(queued.clone());
+            ticket = Some(queued);
         }
         index.carried = carried.through;
-        index.newest = Some(ticket.clone());
-        Ok((ticket, carried.through))
+        Ok((ticket.expect("an empty batch is not queued"), carried.through))
     }
 
     /// The oldest live entries, where there is more dead weight than allowed: about as many bytes as are
@@ -317,6 +389,20 @@ impl Pieces {
     pub fn bytes(&self) -> u64 {
         self.log.bytes()
     }
+}
+
+/// Entries cut into parts of about [`PART_BYTES`], which become blocks of the log.
+fn parts<'a, 'b>(mut entries: &'b [&'a [u8]]) -> impl Iterator<Item = &'b [&'a [u8]]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = entries.iter().take_while(|entry| {
+            bytes += entry.len();
+            bytes <= PART_BYTES
+        });
+        let (part, rest) = entries.split_at(fits.count().max(1).min(entries.len()));
+        entries = rest;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// Live entries from the front of the log, and how far they were looked for.
@@ -418,6 +504,36 @@ mod tests {
         let (found, mark) = loaded(&open());
         assert_eq!(found, expected);
         assert_eq!(mark.map(|mark| mark.commits_from), Some(2));
+    }
+
+    #[test]
+    fn single_pieces_are_read_back_from_wherever_they_were_carried() {
+        let dir = tempfile::tempdir().unwrap();
+        let durable = durable(&dir.path().join("commits"));
+        let options = LogOptions { segment_bytes: 16 << 10, ..options() };
+        let pieces =
+            Pieces::open_with(Arc::new(StdFileSystem), &dir.path().join("pieces"), options, 32 << 10)
+                .unwrap();
+        loaded(&pieces);
+        let keys: Vec<[u8; 4]> = (0..3_000u32).map(u32::to_le_bytes).collect();
+        for round in 0..20u8 {
+            let mut batch = PieceBatch::default();
+            for key in keys.iter().filter(|key| round == 0 || key[0] % 4 == round % 4) {
+                batch.put(key, &[&key[..], &[round; 300]].concat());
+            }
+            block_on(pieces.write(durable, 0, &batch)).unwrap();
+        }
+        let asked: Vec<_> = keys.iter().rev().step_by(7).collect();
+        let mut found = 0;
+        let read = pieces.read(&asked, |at, value| {
+            assert_eq!((&value[..4], value[4] % 4), (&asked[at][..], asked[at][0] % 4));
+            found += 1;
+            Ok::<_, StoreError>(())
+        });
+        block_on(read).unwrap();
+        assert_eq!(found, asked.len());
+        let read = block_on(pieces.read(&[b"none"], |_, _| Ok::<_, StoreError>(())));
+        assert!(matches!(read, Err(StoreError::Missing { .. })));
     }
 
     #[test]

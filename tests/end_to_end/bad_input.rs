@@ -76,7 +76,7 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
             .then_some(())
     });
     eventually(|| {
-        let metrics = metrics(&service);
+        let metrics = service.metrics();
         let scored: f64 = samples(&metrics, "kizashi_records_total{application=\"score\"").iter().sum();
         (scored >= good.len() as f64).then_some(())
     });
@@ -239,17 +239,6 @@ async fn a_full_disk_refuses_puts_and_shows_what_is_there() {
     let mut records = RecordsClient::new(service.channel().await);
     let result = records.put_records(put(taken)).await.unwrap().into_inner().results.remove(0);
     assert_eq!(result.error_code, "");
-}
-
-fn metrics(service: &Service) -> String {
-    use std::io::{Read, Write};
-    let mut socket = std::net::TcpStream::connect(service.listen).unwrap();
-    let host = service.listen;
-    write!(socket, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    answer
 }
 
 /// The samples whose line begins so.

@@ -27,8 +27,8 @@ const SERIES_A_ROUND: usize = 120;
 const BURST: Burst = Burst { before: 100, during: 8, after: 60 };
 const SENDERS: usize = 4;
 const BATCH: usize = 60;
-/// Small, so that segments begin, are scanned and are trimmed all the time.
-const CONFIG: &str = "[log]\nsegment_bytes = 65536\n";
+/// Small, so that segments begin, are scanned and are trimmed, and series leave memory and come back, all the time.
+const CONFIG: &str = "[log]\nsegment_bytes = 65536\n[keep]\nseries_live_max = 20\n";
 /// Where a death may be counted to: between append and sync, between the put to the internal stream and
 /// the commit, between the commit and the flush of state.
 const COUNTED: [(&str, u64); 6] = [

@@ -142,6 +142,8 @@ impl Setting {
                 round_records: 100,
                 round_ms: 20_000,
                 route_commit_ms: 5_000,
+                // So that series leave memory and come back all the time.
+                series_live_max: 2,
                 ..Pace::default()
             },
         };

@@ -1,8 +1,8 @@
 //! The service under test: a child process of the real binary.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::SocketAddr,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::OnceLock,
@@ -136,6 +136,17 @@ impl Service {
     /// A connection to its gRPC port.
     pub async fn channel(&self) -> Channel {
         Endpoint::from_shared(self.url()).unwrap().connect().await.expect("the service accepts")
+    }
+
+    /// What `/metrics` says, behind the head of the answer.
+    pub fn metrics(&self) -> String {
+        let mut socket = TcpStream::connect(self.listen).unwrap();
+        let host = self.listen;
+        write!(socket, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
     }
 
     /// Id of its process.

@@ -104,7 +104,10 @@ async fn serve(config: &Config, detector: DefaultDetector) -> Result<(), Failure
             alerts_max: per_shard(config, config.keep.alerts_max as u64) as usize,
             dead_letters_max: per_shard(config, config.keep.dead_letters_max as u64) as usize,
         },
-        pace: Pace::default(),
+        pace: Pace {
+            series_live_max: per_shard(config, config.keep.series_live_max as u64) as usize,
+            ..Pace::default()
+        },
         settlements: settlements.clone(),
     };
     let snapshot = detector.snapshot_id();

@@ -67,6 +67,8 @@ pub struct Keep {
     pub dead_letters_max: usize,
     /// Bytes of history, all shards together.
     pub history_bytes_max: u64,
+    /// Series in memory, all shards together; the state of the others is read back when they report.
+    pub series_live_max: usize,
 }
 
 /// Sizes of the log.
@@ -103,7 +105,12 @@ impl Default for StreamConfig {
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { alerts_max: 100_000, dead_letters_max: 10_000, history_bytes_max: 1 << 30 }
+        Self {
+            alerts_max: 100_000,
+            dead_letters_max: 10_000,
+            history_bytes_max: 1 << 30,
+            series_live_max: 200_000,
+        }
     }
 }
 
@@ -174,6 +181,7 @@ impl Config {
         within("keep.alerts_max".into(), self.keep.alerts_max as u64, 100, 10_000_000)?;
         within("keep.dead_letters_max".into(), self.keep.dead_letters_max as u64, 100, 10_000_000)?;
         within("keep.history_bytes_max".into(), self.keep.history_bytes_max, 1 << 20, 1 << 44)?;
+        within("keep.series_live_max".into(), self.keep.series_live_max as u64, 1, 1_000_000_000)?;
         within("log.segment_bytes".into(), self.log.segment_bytes, 64 << 10, 1 << 30)?;
         Ok(())
     }

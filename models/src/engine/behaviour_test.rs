@@ -112,7 +112,7 @@ fn a_series_that_goes_silent_is_an_alert_until_it_reports() {
         bench.put("web-1", 0.5);
     }
     let last_ms = bench.now_ms;
-    let source = bench.engine.series(0).source();
+    let source = bench.engine.slots[0].live().unwrap().source();
     assert_eq!(bench.pass(49 * SECOND_MS), []);
     let events = bench.pass(251 * SECOND_MS);
     assert_eq!(events.len(), 1, "it is told once");
@@ -276,7 +276,7 @@ fn the_detector_is_told_the_declared_range_of_each_field() {
     let mut bench = Bench::new(EngineConfig { series, ..EngineConfig::default() });
     bench.observe(&vector(&[("a", 0.0), ("b", 0.0), ("d1", 0.0)], START_MS)).unwrap();
     bench.observe(&vector(&[("c", 0.0), ("d2", 0.0)], START_MS + 1)).unwrap();
-    assert_eq!(bench.engine.series(0).detector[1..], [7, 9, 7, 9]);
+    assert_eq!(bench.engine.slots[0].live().unwrap().detector[1..], [7, 9, 7, 9]);
 }
 
 #[test]
@@ -310,7 +310,11 @@ fn bytes_that_are_no_piece_are_refused() {
     let (mut key, mut bytes) = (Vec::new(), Vec::new());
     bench.engine.take_pieces(1, &mut |piece| (key, bytes) = (piece.key.to_vec(), piece.bytes.to_vec()));
     let new = || Engine::new(Told, EngineConfig::default()).unwrap();
-    assert_eq!(new().load_piece(b"other", &bytes), Err(PieceError::Key { series: "a".into() }));
+    let other = [b"b", &key[1..]].concat();
+    assert_eq!(new().load_piece(&other, &bytes), Err(PieceError::Key { series: "b".into() }));
+    for length in 0..key.len() {
+        assert!(new().load_piece(&key[..length], &bytes).is_err(), "a key of {length} bytes was taken");
+    }
     for length in 0..bytes.len() {
         assert!(new().load_piece(&key, &bytes[..length]).is_err(), "{length} bytes were taken");
     }

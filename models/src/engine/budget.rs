@@ -1,7 +1,7 @@
 //! From a budget of false alerts a series and week to the surprise at which an alert opens.
 
 use super::pace::Pace;
-use crate::codec::{CodecError, Reader, put_f64, put_i64};
+use crate::codec::{CodecError, Reader, put_near, put_round_f64};
 
 const WEEK_MS: f64 = 7.0 * 86_400_000.0;
 /// Nothing below this surprise opens an alert, however slow the series.
@@ -69,14 +69,18 @@ impl Budget {
         self.offset *= libm::exp(-weeks / OFFSET_MEMORY_WEEKS);
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_f64(out, self.allowance);
-        put_f64(out, self.offset);
-        put_i64(out, self.settled_ms);
+    pub(super) fn encode(&self, last_ms: i64, out: &mut Vec<u8>) {
+        put_round_f64(out, self.allowance);
+        put_round_f64(out, self.offset);
+        put_near(out, self.settled_ms.wrapping_sub(last_ms));
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self { allowance: reader.f64()?, offset: reader.f64()?, settled_ms: reader.i64()? })
+    pub(super) fn decode(last_ms: i64, reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            allowance: reader.round_f64()?,
+            offset: reader.round_f64()?,
+            settled_ms: last_ms.wrapping_add(reader.near()?),
+        })
     }
 }
 

@@ -31,7 +31,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             false_alerts_per_week: 0.1,
-            series_max: 250_000,
+            series_max: 1_000_000,
             silence: true,
             silence_factor: 5.0,
             ahead_max_s: 600,

@@ -1,6 +1,6 @@
 //! How regularly a series reports, in stream time: when it counts as silent.
 
-use crate::codec::{CodecError, Reader, put_f64, put_varint};
+use crate::codec::{CodecError, Reader, put_round_f64, put_varint};
 
 /// So many pauses must be known before silence means anything.
 const PAUSES_MIN: u64 = 20;
@@ -75,17 +75,17 @@ impl Habit {
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         put_varint(out, self.pauses);
-        put_f64(out, self.usual_ms);
-        put_f64(out, self.longest_ms);
-        put_f64(out, self.patience);
+        put_round_f64(out, self.usual_ms);
+        put_round_f64(out, self.longest_ms);
+        put_round_f64(out, self.patience);
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             pauses: reader.varint()?,
-            usual_ms: reader.f64()?,
-            longest_ms: reader.f64()?,
-            patience: reader.f64()?,
+            usual_ms: reader.round_f64()?,
+            longest_ms: reader.round_f64()?,
+            patience: reader.round_f64()?,
         })
     }
 }

@@ -21,6 +21,8 @@ mod rules;
 mod run;
 mod series;
 mod shared;
+mod slot;
+mod spill;
 mod timers;
 mod why;
 
@@ -36,6 +38,7 @@ mod test_bench;
 pub use config::{ConfigError, EngineConfig};
 pub use output::{Output, Point};
 pub use rules::{Direction, RULES_MAX, SeriesRule};
+pub use spill::Wanted;
 
 use crate::alert::AlertId;
 use crate::codec::CodecError;
@@ -45,6 +48,8 @@ use recovery::Recovery;
 use rounds::Rounds;
 use series::Series;
 use shared::Shared;
+use slot::Slot;
+use spill::Spilling;
 use std::collections::HashMap;
 use std::sync::Arc;
 use timers::Timers;
@@ -90,9 +95,9 @@ pub enum PieceError {
     #[error(transparent)]
     State(#[from] StateError),
     /// It stands under a key that is not its own.
-    #[error("the piece of `{series}` stands under another key")]
+    #[error("what stands under the key of `{series}` is the piece of another series")]
     Key {
-        /// The series that the piece is of.
+        /// The series that the key is of.
         series: String,
     },
 }
@@ -147,10 +152,11 @@ pub struct Engine<D: Detector> {
     config: EngineConfig,
     snapshot: [u8; 32],
     slot_by_key: HashMap<Arc<str>, u32>,
-    slots: Vec<Option<Box<Series<D::State>>>>,
+    slots: Vec<Slot<D::State>>,
     free_slots: Vec<u32>,
     timers: Timers,
     rounds: Rounds,
+    spilling: Spilling,
     recovery: Recovery<D::State>,
     shared: Shared,
     position: Option<Position>,
@@ -178,6 +184,7 @@ impl<D: Detector> Engine<D> {
             free_slots: Vec::new(),
             timers: Timers::default(),
             rounds: Rounds::default(),
+            spilling: Spilling::default(),
             recovery: Recovery::default(),
             position: None,
             observed: None,
@@ -208,66 +215,84 @@ impl<D: Detector> Engine<D> {
         self.open_alerts
     }
 
-    /// Heap and inline bytes that the detector's states occupy.
+    /// Heap and inline bytes that the detector's states of live series occupy.
     pub fn state_bytes(&self) -> usize {
-        self.slots.iter().flatten().map(|series| self.detector.state_bytes(&series.detector)).sum()
+        self.slots
+            .iter()
+            .filter_map(Slot::live)
+            .map(|series| self.detector.state_bytes(&series.detector))
+            .sum()
     }
 
-    /// Every series, in no particular order.
+    /// Every live series, in no particular order.
     pub fn summaries(&self) -> impl Iterator<Item = Summary> {
-        self.slots.iter().flatten().map(|series| series.summarize())
+        self.slots.iter().filter_map(Slot::live).map(|series| series.summarize())
     }
 
-    /// One series.
+    /// One live series.
     pub fn summary(&self, key: &str) -> Option<Summary> {
-        self.slot_of(key).map(|slot| self.series(slot).summarize())
+        Some(self.slots[self.slot_of(key)? as usize].live()?.summarize())
     }
 
-    /// The alert of unusual observations that is open on a series.
+    /// Whether a series is known.
+    pub fn knows(&self, key: &str) -> bool {
+        self.slot_by_key.contains_key(key)
+    }
+
+    /// The alert of unusual observations that is open on a live series.
     pub fn open_episode(&self, key: &str) -> Option<AlertId> {
         let slot = self.slot_of(key)?;
-        self.series(slot).open_episode()
+        self.slots[slot as usize].live()?.open_episode()
     }
 
     fn slot_of(&self, key: &str) -> Option<u32> {
         self.slot_by_key.get(key).copied()
     }
 
-    fn series(&self, slot: u32) -> &Series<D::State> {
-        self.slots[slot as usize].as_deref().expect("the slot of a live series")
-    }
-
-    fn series_mut(&mut self, slot: u32) -> &mut Series<D::State> {
-        self.slots[slot as usize].as_deref_mut().expect("the slot of a live series")
-    }
-
     /// Makes a series live, as it is.
     fn insert(&mut self, series: Box<Series<D::State>>) -> u32 {
-        let slot = self.free_slots.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).expect("series_max is far below 2^32")
-        });
         self.open_alerts += series.open_alerts();
-        let before = self.slot_by_key.insert(Arc::clone(&series.key), slot);
-        assert_eq!(before, None, "a series is live once");
-        self.slots[slot as usize] = Some(series);
+        let has_piece = series.has_piece;
+        let slot = self.put(Arc::clone(&series.key), Slot::Live(series));
+        self.spilling.live += 1;
+        if has_piece {
+            self.spilling.may_leave(slot, 0);
+        }
         self.schedule(slot);
         slot
     }
 
-    /// Takes a live series away, and its piece with the round.
+    /// Puts a series that is not known into a slot.
+    fn put(&mut self, key: Arc<str>, content: Slot<D::State>) -> u32 {
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::Free);
+            u32::try_from(self.slots.len() - 1).expect("series_max is far below 2^32")
+        });
+        let before = self.slot_by_key.insert(key, slot);
+        assert_eq!(before, None, "a series is known once");
+        self.slots[slot as usize] = content;
+        slot
+    }
+
+    /// Takes a series away, and its piece with the round.
     fn remove(&mut self, slot: u32) {
-        let series = self.slots[slot as usize].take().expect("the slot of a live series");
-        self.open_alerts -= series.open_alerts();
-        self.slot_by_key.remove(&series.key);
+        let taken = std::mem::replace(&mut self.slots[slot as usize], Slot::Free);
+        let series = taken.key().expect("the slot of a series");
+        self.slot_by_key.remove(series);
         self.free_slots.push(slot);
         self.recovery.forget(slot);
+        self.open_alerts -= taken.open_alerts();
         let mut key = Vec::new();
-        piece::encode_key(&series.key, &series.born, &mut key);
+        piece::encode_key(series, taken.born(), &mut key);
+        let Slot::Live(series) = &taken else {
+            // As its piece says.
+            return self.rounds.forgotten(key.into());
+        };
+        self.spilling.live -= 1;
         let owed = series.dirty && self.rounds.owes(&series.born);
         if owed {
             let mut bytes = Vec::new();
-            piece::encode(&self.detector, &series, &self.position(), &mut bytes);
+            piece::encode(&self.detector, series, &self.position(), &mut bytes);
             self.rounds.part_with(&series.key, &key, bytes);
         }
         if owed || series.has_piece {
@@ -275,9 +300,9 @@ impl<D: Detector> Engine<D> {
         }
     }
 
-    /// Notes that a series is no longer as its piece says.
+    /// Notes that a live series is no longer as its piece says.
     fn touch(&mut self, slot: u32) {
-        let series = self.series_mut(slot);
+        let series = self.slots[slot as usize].live_mut();
         if !series.dirty {
             series.dirty = true;
             self.rounds.changed(slot);

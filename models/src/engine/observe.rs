@@ -149,6 +149,7 @@ impl<D: Detector> Engine<D> {
             past: Past::default(),
             dirty: false,
             has_piece: false,
+            slice: 0,
             scheduled_ms: i64::MAX,
         };
         Ok(self.insert(Box::new(series)))
@@ -158,7 +159,7 @@ impl<D: Detector> Engine<D> {
     /// where it has new ones.
     fn take_values(&mut self, slot: u32, values: &Values) -> Result<(), Rejection> {
         let Self { slots, values: row, .. } = self;
-        let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
+        let series = slots[slot as usize].live_mut();
         row.clear();
         let mut grown: Vec<(&str, f64)> = Vec::new();
         match values {
@@ -204,7 +205,7 @@ impl<D: Detector> Engine<D> {
         out: &mut Output,
     ) -> bool {
         let Self { slots, values, shared, .. } = self;
-        let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
+        let series = slots[slot as usize].live_mut();
         let now_ms = self.stream_time_ms;
         let silence = series.silence.take();
         series.habit.observe(now_ms.saturating_sub(series.waiting_ms), silence.is_some());
@@ -236,7 +237,7 @@ impl<D: Detector> Engine<D> {
     /// Scores the values in `self.values`, learns from them, and sees what that means for alerts.
     fn score(&mut self, slot: u32, at: Position, time_ms: i64, out: &mut Output) {
         let Self { slots, values, scored, detector, .. } = self;
-        let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
+        let series = slots[slot as usize].live_mut();
         let clock_ms = series.pace.clock_ms();
         let local_ms = series.policy.as_ref().map_or(clock_ms, |policy| policy.local_ms(clock_ms));
         detector.step(&mut series.detector, local_ms, values, scored);
@@ -256,7 +257,7 @@ impl<D: Detector> Engine<D> {
     /// Opens, goes on with or closes an episode of the series that was just scored.
     fn watch(&mut self, slot: u32, time_ms: i64, out: &mut Output) {
         let Self { slots, values, scored, config, .. } = self;
-        let series = slots[slot as usize].as_deref_mut().expect("the slot of a live series");
+        let series = slots[slot as usize].live_mut();
         let policy = series.policy.as_deref();
         let ignored = policy.is_some_and(|policy| policy.ignores(values, &scored.fields));
         let may_open = |severity| {

@@ -1,6 +1,6 @@
 //! How fast a series goes by its own clock: what a budget a week means for it.
 
-use crate::codec::{CodecError, Reader, put_f64, put_i64, put_varint};
+use crate::codec::{CodecError, Reader, put_near, put_round_f64, put_varint};
 
 const WEEK_MS: f64 = 7.0 * 86_400_000.0;
 /// Observations after which the mean interval has forgotten 63 % of what came before.
@@ -53,19 +53,19 @@ impl Pace {
         WEEK_MS / self.mean_ms.max(0.01)
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_i64(out, self.clock_ms);
+    pub(super) fn encode(&self, last_ms: i64, out: &mut Vec<u8>) {
+        put_near(out, self.clock_ms.wrapping_sub(last_ms));
         put_varint(out, u64::from(self.late_run));
-        put_f64(out, self.intervals);
-        put_f64(out, self.mean_ms);
+        put_round_f64(out, self.intervals);
+        put_round_f64(out, self.mean_ms);
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+    pub(super) fn decode(last_ms: i64, reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
-            clock_ms: reader.i64()?,
+            clock_ms: last_ms.wrapping_add(reader.near()?),
             late_run: reader.varint()? as u32,
-            intervals: reader.f64()?,
-            mean_ms: reader.f64()?,
+            intervals: reader.round_f64()?,
+            mean_ms: reader.round_f64()?,
         })
     }
 }

@@ -2,7 +2,8 @@
 //! a piece has already seen is passed over.
 
 use super::series::Series;
-use super::{Detector, Engine, PieceError, piece};
+use super::slot::{Cold, Slot};
+use super::{Detector, Engine, PieceError, Summary, piece};
 use crate::position::Position;
 use std::collections::HashMap;
 
@@ -70,35 +71,60 @@ impl<D: Detector> Engine<D> {
     /// # Errors
     /// Where the bytes are not a piece of this version under its own key.
     pub fn load_piece(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), PieceError> {
-        let (series, stands_at) = piece::decode(&self.detector, &mut self.shared, bytes)?;
-        let mut expected = Vec::new();
-        piece::encode_key(&series.key, &series.born, &mut expected);
-        if key != expected {
-            return Err(PieceError::Key { series: series.key.to_string() });
-        }
-        let series = Box::new(series);
+        let (series, stands_at) = piece::decode(&self.detector, &mut self.shared, key, bytes)?;
         if Some(series.born) > self.position {
             self.recovery.until = self.recovery.until.max(Some(stands_at));
-            self.recovery.unborn.insert(series.born, (series, stands_at));
-            return Ok(());
+            self.recovery.unborn.insert(series.born, (Box::new(series), stands_at));
+        } else if self.makes_way(key, &series) {
+            let slot = self.insert(Box::new(series));
+            self.expect_beyond(slot, stands_at);
         }
+        Ok(())
+    }
+
+    /// As [`Engine::load_piece`], for a series that stays cold if it may; gives what is shown of it then.
+    ///
+    /// # Errors
+    /// As [`Engine::load_piece`]; but of the detector's state nothing is read.
+    pub fn load_cold(&mut self, key: &[u8], bytes: &[u8]) -> Result<Option<Summary>, PieceError> {
+        let (series, stands_at) = piece::decode_without_state(&mut self.shared, key, bytes)?;
+        if Some(series.born) > self.position {
+            // Until the replay has reached its birth it is kept aside.
+            return self.load_piece(key, bytes).map(|()| None);
+        }
+        if !self.makes_way(key, &series) {
+            return Ok(None);
+        }
+        self.open_alerts += series.open_alerts();
+        let cold = Cold::new(&series, series.next_timer(&self.config));
+        let due_ms = cold.due_ms;
+        let slot = self.put(series.key.clone(), Slot::Cold(Box::new(cold)));
+        self.push_timer(due_ms, slot);
+        self.expect_beyond(slot, stands_at);
+        Ok(Some(series.summarize()))
+    }
+
+    /// Whether a loaded series that was born before the mark is one of those that are known there.
+    fn makes_way<S>(&mut self, key: &[u8], series: &Series<S>) -> bool {
         // Forgotten before the mark, and the stop came before the piece was deleted.
         if series.forgotten_ms(&self.config) <= self.stream_time_ms {
             self.rounds.forgotten(key.into());
-            return Ok(());
+            return false;
         }
         // As above, but it has come back since, and the configuration now remembers for longer.
         if let Some(other) = self.slot_of(&series.key) {
-            if self.series(other).born > series.born {
+            if *self.slots[other as usize].born() > series.born {
                 self.rounds.forgotten(key.into());
-                return Ok(());
+                return false;
             }
             self.remove(other);
         }
-        let slot = self.insert(series);
+        true
+    }
+
+    fn expect_beyond(&mut self, slot: u32, stands_at: Position) {
         if Some(stands_at) > self.position {
             self.recovery.expect(slot, stands_at);
         }
-        Ok(())
     }
 }

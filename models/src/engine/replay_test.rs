@@ -91,7 +91,7 @@ fn apply(engine: &mut Engine<DefaultDetector>, call: &Call) -> Came {
 
 /// Every live series as a piece that stands at the end.
 fn dump(engine: &Engine<DefaultDetector>) -> BTreeMap<String, Vec<u8>> {
-    let pieces = engine.slots.iter().flatten().map(|series| {
+    let pieces = engine.slots.iter().filter_map(Slot::live).map(|series| {
         let mut bytes = Vec::new();
         piece::encode(&engine.detector, series, &engine.position(), &mut bytes);
         (series.key.to_string(), bytes)
@@ -169,6 +169,8 @@ enum Fate {
     Flush(usize),
     /// As before, but if that ends a round, the stop comes before forgotten pieces are deleted.
     FlushKeepingForgotten(usize),
+    /// All but so many series leave memory, if they may.
+    Spill(usize),
     Crash,
 }
 
@@ -177,6 +179,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
         8 => Just(Fate::Nothing),
         6 => (1..4000usize).prop_map(Fate::Flush),
         1 => (1..4000usize).prop_map(Fate::FlushKeepingForgotten),
+        4 => (0..3usize).prop_map(Fate::Spill),
         1 => Just(Fate::Crash),
     ];
     prop::collection::vec(fate, 400)
@@ -192,9 +195,14 @@ struct Store {
 impl Store {
     fn flush(&mut self, engine: &mut Engine<DefaultDetector>, budget_bytes: usize, delete: bool) {
         let pieces = &mut self.pieces;
+        // Where forgotten pieces are kept, the slice is still on its way.
+        engine.slice_is_durable(engine.slice());
         let end = engine.take_pieces(budget_bytes, &mut |piece| {
             pieces.insert(piece.key.into(), piece.bytes.to_vec());
         });
+        if delete {
+            engine.slice_is_durable(engine.slice());
+        }
         if let Some(end) = end {
             self.mark = Some((end.replay_from, end.stream_time_ms));
             for key in end.forgotten.iter().filter(|_| delete) {
@@ -209,9 +217,42 @@ impl Store {
             engine.resume(replay_from, stream_time_ms);
         }
         for (key, bytes) in &self.pieces {
-            engine.load_piece(key, bytes).unwrap();
+            match bytes.iter().fold(0, |sum, byte| sum ^ byte) % 2 {
+                0 => engine.load_piece(key, bytes).unwrap(),
+                _ => drop(engine.load_cold(key, bytes).unwrap()),
+            }
         }
         engine
+    }
+
+    /// Brings back what a call needs of an engine, and makes the call.
+    fn apply(&self, engine: &mut Engine<DefaultDetector>, call: &Call) -> Came {
+        let (series, until_ms) = match call {
+            Call::Observe { arrival_ms, observation, .. } => (Some(&*observation.series), *arrival_ms),
+            Call::Tick { stream_ms, .. } => (None, *stream_ms),
+        };
+        self.bring_back(engine, series, until_ms);
+        apply(engine, call)
+    }
+
+    fn bring_back<'a>(
+        &self,
+        engine: &mut Engine<DefaultDetector>,
+        series: impl IntoIterator<Item = &'a str>,
+        until_ms: i64,
+    ) {
+        for wanted in engine.wanted(series, until_ms) {
+            engine.bring_back(&wanted, &self.pieces[wanted.key()]).unwrap();
+        }
+    }
+
+    /// Every series as a piece that stands at the end, from wherever it is.
+    fn dump(&self, engine: &mut Engine<DefaultDetector>) -> BTreeMap<String, Vec<u8>> {
+        let keys: Vec<String> =
+            engine.slots.iter().filter_map(Slot::key).map(|key| key.to_string()).collect();
+        self.bring_back(engine, keys.iter().map(|key| &**key), i64::MIN);
+        assert_eq!(engine.live_count(), engine.series_count());
+        dump(engine)
     }
 }
 
@@ -227,11 +268,12 @@ proptest! {
         let mut store = Store::default();
         let mut engine = store.recover();
         for (at, (call, fate)) in calls.iter().zip(fates.iter().cycle()).enumerate() {
-            prop_assert_eq!(&apply(&mut engine, call), &expected[at], "call {}", at);
+            prop_assert_eq!(&store.apply(&mut engine, call), &expected[at], "call {}", at);
             match fate {
                 Fate::Nothing => {}
                 Fate::Flush(budget_bytes) => store.flush(&mut engine, *budget_bytes, true),
                 Fate::FlushKeepingForgotten(budget_bytes) => store.flush(&mut engine, *budget_bytes, false),
+                Fate::Spill(live_max) => engine.spill(*live_max),
                 Fate::Crash => {
                     engine = store.recover();
                     for (again, call) in calls.iter().enumerate().take(at + 1) {
@@ -240,7 +282,7 @@ proptest! {
                         if store.mark.is_some_and(|(mark, _)| call.at() < mark || (call.at() == mark && !tick)) {
                             continue;
                         }
-                        let came = apply(&mut engine, call);
+                        let came = store.apply(&mut engine, call);
                         if came.skipped == 0 {
                             prop_assert_eq!(&came.points, &expected[again].points, "replayed call {}", again);
                             prop_assert_eq!(came.digest, expected[again].digest);
@@ -249,9 +291,32 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(dump(&engine), dump(&steady));
         prop_assert_eq!(engine.open_alerts(), steady.open_alerts());
         prop_assert_eq!(engine.next_deadline_ms(), steady.next_deadline_ms());
+        prop_assert_eq!(store.dump(&mut engine), dump(&steady));
+    }
+
+    #[test]
+    fn what_is_cold_has_no_influence(drawn in drawn(), fates in fates()) {
+        let calls = calls(&drawn);
+        let (mut free, mut bounded) = (Store::default(), Store::default());
+        let (mut free_engine, mut bounded_engine) = (free.recover(), bounded.recover());
+        for (at, (call, fate)) in calls.iter().zip(fates.iter().cycle()).enumerate() {
+            let came = bounded.apply(&mut bounded_engine, call);
+            prop_assert_eq!(&came, &apply(&mut free_engine, call), "call {}", at);
+            if let Fate::Flush(budget_bytes) | Fate::FlushKeepingForgotten(budget_bytes) = fate {
+                let delete = matches!(fate, Fate::Flush(_));
+                free.flush(&mut free_engine, *budget_bytes, delete);
+                bounded.flush(&mut bounded_engine, *budget_bytes, delete);
+                prop_assert_eq!(&bounded.pieces, &free.pieces, "behind call {}", at);
+                prop_assert_eq!(bounded.mark, free.mark);
+            }
+            bounded_engine.spill(1);
+            prop_assert_eq!(bounded_engine.series_count(), free_engine.series_count());
+            prop_assert_eq!(bounded_engine.open_alerts(), free_engine.open_alerts());
+            prop_assert_eq!(bounded_engine.next_deadline_ms(), free_engine.next_deadline_ms());
+        }
+        prop_assert_eq!(bounded.dump(&mut bounded_engine), dump(&free_engine));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rounds: the pieces of all series that changed, given out a slice at a time.
 
+use super::slot::Slot;
 use super::{Detector, Engine, Piece, RoundEnd, piece};
 use crate::position::Position;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ impl<D: Detector> Engine<D> {
     /// mark of the [`RoundEnd`] counts once all pieces given before it are durable.
     pub fn take_pieces(&mut self, budget_bytes: usize, give: &mut dyn FnMut(Piece<'_>)) -> Option<RoundEnd> {
         let position = self.position.unwrap_or_default();
+        let slice = self.spilling.next_slice();
         let mut round = self.rounds.round.take().unwrap_or_else(|| Round {
             to_give: std::mem::take(&mut self.rounds.changed),
             replay_from: position,
@@ -84,15 +86,18 @@ impl<D: Detector> Engine<D> {
             && let Some(at) = round.to_give.pop()
         {
             // The series may be gone, or another may stand in its place, whose piece is then early.
-            let Some(series) = self.slots[at as usize].as_deref_mut().filter(|series| series.dirty) else {
+            let Slot::Live(series) = &mut self.slots[at as usize] else { continue };
+            if !series.dirty {
                 continue;
-            };
+            }
             key.clear();
             bytes.clear();
             piece::encode_key(&series.key, &series.born, &mut key);
             piece::encode(&self.detector, series, &position, &mut bytes);
             series.dirty = false;
             series.has_piece = true;
+            series.slice = slice;
+            self.spilling.may_leave(at, slice);
             give(Piece { series: &series.key, key: &key, bytes: &bytes });
             given_bytes += key.len() + bytes.len();
         }

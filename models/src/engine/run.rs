@@ -1,6 +1,6 @@
 //! Evidence of a run: observations that are each somewhat unusual, one after the other, are together more so.
 
-use crate::codec::{CodecError, Reader, put_f64};
+use crate::codec::{CodecError, Reader, put_round_f64};
 
 /// Taken from each observation's surprise. Surprise of usual observations averages 1 / ln 10 = 0.43, so a sum
 /// less this much keeps returning to 0.
@@ -52,11 +52,18 @@ impl Run {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        [self.sum, self.peak, self.onset, self.largest].into_iter().for_each(|value| put_f64(out, value));
+        [self.sum, self.peak, self.onset, self.largest]
+            .into_iter()
+            .for_each(|value| put_round_f64(out, value));
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self { sum: reader.f64()?, peak: reader.f64()?, onset: reader.f64()?, largest: reader.f64()? })
+        Ok(Self {
+            sum: reader.round_f64()?,
+            peak: reader.round_f64()?,
+            onset: reader.round_f64()?,
+            largest: reader.round_f64()?,
+        })
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct Series<S> {
     pub(super) dirty: bool,
     /// whether there is a piece of it,
     pub(super) has_piece: bool,
+    /// the slice it was last given with,
+    pub(super) slice: u64,
     /// and the earliest entry for it among the timers.
     pub(super) scheduled_ms: i64,
 }

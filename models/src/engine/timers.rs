@@ -4,6 +4,7 @@
 //! entry that comes up too early is put back at the right time.
 
 use super::series::{SILENCE_SEVERITY, Timer};
+use super::slot::Slot;
 use super::{Detector, Engine, Output, why};
 use crate::alert::{Alert, AlertEvent, AlertId, AlertKind, Change};
 use crate::position::Position;
@@ -27,6 +28,21 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    /// Series with an entry that is not after `now_ms`, in no order, some more than once.
+    pub(super) fn until(&self, now_ms: i64, mut each: impl FnMut(u32)) {
+        let heap = self.heap.as_slice();
+        let mut places = vec![0];
+        while let Some(place) = places.pop() {
+            // No entry is earlier than the one above it.
+            if let Some(Reverse((not_before_ms, slot))) = heap.get(place)
+                && *not_before_ms <= now_ms
+            {
+                each(*slot);
+                places.extend([2 * place + 1, 2 * place + 2]);
+            }
+        }
+    }
+
     /// Takes the earliest entry if it is not after `now_ms`.
     fn pop(&mut self, now_ms: i64) -> Option<(i64, u32)> {
         let Reverse((not_before_ms, _)) = self.heap.peek()?;
@@ -56,12 +72,13 @@ impl<D: Detector> Engine<D> {
             if let Some(due_ms) = self.put_back(not_before_ms, slot)
                 && due_ms <= stream_time_ms
             {
-                due.insert((due_ms, Arc::clone(&self.series(slot).key), slot));
+                let key = self.slots[slot as usize].key().expect("the timer is one of a series");
+                due.insert((due_ms, Arc::clone(key), slot));
             }
         }
         while let Some((due_ms, key, slot)) = due.pop_first() {
             self.fire(slot, leap_ms, out);
-            let live = self.slots[slot as usize].as_deref().filter(|series| series.key == key);
+            let live = self.slots[slot as usize].live().filter(|series| series.key == key);
             let Some(series) = live else { continue };
             let (next_ms, _) = series.next_timer(&self.config);
             if next_ms <= stream_time_ms {
@@ -87,44 +104,65 @@ impl<D: Detector> Engine<D> {
 
     /// When the timer of an entry is due; `None` for an entry that no longer says anything.
     fn next_of_entry(&self, not_before_ms: i64, slot: u32) -> Option<i64> {
-        let series = self.slots[slot as usize].as_deref()?;
-        (series.scheduled_ms == not_before_ms).then(|| series.next_timer(&self.config).0)
+        let (scheduled_ms, due_ms) = match &self.slots[slot as usize] {
+            Slot::Free => return None,
+            Slot::Live(series) => (series.scheduled_ms, series.next_timer(&self.config).0),
+            Slot::Cold(cold) => (cold.due_ms, cold.due_ms),
+        };
+        (scheduled_ms == not_before_ms).then_some(due_ms)
     }
 
     /// Deals with an entry that was taken: says when its timer is due, and puts it back at that time
     /// unless that has come.
     fn put_back(&mut self, not_before_ms: i64, slot: u32) -> Option<i64> {
         let due_ms = self.next_of_entry(not_before_ms, slot)?;
-        self.series_mut(slot).scheduled_ms = i64::MAX;
-        if due_ms > self.stream_time_ms {
-            self.schedule(slot);
+        if let Slot::Live(series) = &mut self.slots[slot as usize] {
+            series.scheduled_ms = i64::MAX;
+            if due_ms > self.stream_time_ms {
+                self.schedule(slot);
+            }
         }
         Some(due_ms)
     }
 
     /// Sees to it that there is an entry no later than the series' next timer.
     pub(super) fn schedule(&mut self, slot: u32) {
-        let series = self.slots[slot as usize].as_deref_mut().expect("the slot of a live series");
+        let series = self.slots[slot as usize].live_mut();
         let (due_ms, _) = series.next_timer(&self.config);
-        if due_ms >= series.scheduled_ms {
-            return;
+        if due_ms < series.scheduled_ms {
+            series.scheduled_ms = due_ms;
+            self.push_timer(due_ms, slot);
         }
-        series.scheduled_ms = due_ms;
-        self.timers.heap.push(Reverse((due_ms, slot)));
+    }
+
+    /// Adds an entry for a series, whose earlier one no longer says anything.
+    pub(super) fn push_timer(&mut self, not_before_ms: i64, slot: u32) {
+        self.timers.heap.push(Reverse((not_before_ms, slot)));
         // Entries that no longer say anything may pile up, but not without bound.
         if self.timers.heap.len() > 1024 + 4 * self.slots.len() {
-            let live = self.slots.iter().zip(0..).filter_map(|(series, slot)| Some((series.as_ref()?, slot)));
-            self.timers.heap = live.map(|(series, slot)| Reverse((series.scheduled_ms, slot))).collect();
+            let entries = self.slots.iter().zip(0..).filter_map(|(series, slot)| match series {
+                Slot::Free => None,
+                Slot::Live(series) => Some(Reverse((series.scheduled_ms, slot))),
+                Slot::Cold(cold) => Some(Reverse((cold.due_ms, slot))),
+            });
+            self.timers.heap = entries.collect();
         }
     }
 
     /// Fires the next timer of a series, which is due.
     fn fire(&mut self, slot: u32, leap_ms: i64, out: &mut Output) {
         let now_ms = self.stream_time_ms;
-        let (due_ms, timer) = self.series(slot).next_timer(&self.config);
-        self.touch(slot);
+        if let Slot::Cold(cold) = &self.slots[slot as usize] {
+            assert!(cold.only_forgotten, "a series is brought back before its timer is due");
+            return self.remove(slot);
+        }
+        let (due_ms, timer) = self.slots[slot as usize].live_mut().next_timer(&self.config);
+        // What is forgotten is as its piece says, unless it had changed before.
+        if timer != Timer::Forget {
+            self.touch(slot);
+        }
         let snapshot = self.snapshot;
-        let series = self.series_mut(slot);
+        let series = self.slots[slot as usize].live_mut();
         let ended_ms = series.own_time_at(due_ms);
         let closed_ms = Some(ended_ms);
         match timer {

@@ -23,6 +23,9 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 /// A slice is at least so many bytes, unless the last was long ago: each costs two syncs.
 const SLICE_BYTES_MIN: u64 = 64 << 10;
 
+/// And at most about so many: what waits to be written is in memory.
+const SLICE_BYTES_MAX: u64 = 4 << 20;
+
 /// A slice of any size is due after this long.
 const SLICE_MS_MAX: u64 = 1_000;
 
@@ -39,6 +42,8 @@ pub struct Slice {
     /// Series whose points are made durable before.
     series: Vec<Box<str>>,
     end: Option<(Mark, Vec<Box<[u8]>>)>,
+    /// The engine's number of it; 0 where it holds none of its pieces.
+    number: u64,
 }
 
 /// What a write has done.
@@ -48,6 +53,8 @@ pub struct Done {
     pub mark: Option<Mark>,
     /// Keys of the pieces of series that were forgotten.
     pub forgotten: Vec<Box<[u8]>>,
+    /// The engine's number of the slice that is durable, with all before it.
+    pub slice: u64,
 }
 
 /// Writes history and pieces in the order of commits, one write at a time, and paces the rounds.
@@ -124,6 +131,7 @@ impl Flusher {
             slice.pieces.put(&keyed, piece.bytes);
             slice.series.push(piece.series.into());
         });
+        slice.number = engine.slice();
         round.bytes += slice.pieces.bytes() as u64;
         if let Some(RoundEnd { replay_from, stream_time_ms, forgotten }) = end {
             let mark = Mark { replay_from, stream_time_ms, commits_from: round.commits_from };
@@ -232,7 +240,7 @@ impl Round {
         let per_record = self.bytes_before.saturating_mul(changes) / (pace.round_records / 2).max(1);
         let per_time =
             self.bytes_before.saturating_mul(since_ms.min(SLICE_MS_MAX)) / (pace.round_ms / 2).max(1);
-        let slice_max = (self.bytes_before / 4).max(SLICE_BYTES_MIN);
+        let slice_max = (self.bytes_before / 4).clamp(SLICE_BYTES_MIN, SLICE_BYTES_MAX);
         let due = per_record.max(per_time) * 5 / 4 + 1;
         self.credit = (self.credit + if late { due * 4 } else { due }).min(slice_max);
         if !room || (self.credit < SLICE_BYTES_MIN && since_ms < SLICE_MS_MAX) {
@@ -253,7 +261,7 @@ async fn write(
 ) -> Result<Done, WorkError> {
     let now_ms = clock.now_ms();
     history.flush(now_ms, &slice.series).await?;
-    let Slice { mut pieces, end, .. } = slice;
+    let Slice { mut pieces, end, number, .. } = slice;
     let (mark, forgotten) = end.map_or((None, Vec::new()), |(mark, forgotten)| (Some(mark), forgotten));
     if let Some(mark) = &mark {
         pieces.mark(mark);
@@ -270,7 +278,7 @@ async fn write(
     if mark.is_some() {
         history.keep_bounds(now_ms).await?;
     }
-    Ok(Done { bytes, mark, forgotten })
+    Ok(Done { bytes, mark, forgotten, slice: number })
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! How the engine of a shard comes back: pieces first, then a replay up to the committed position.
 
-use super::{Flusher, Input, ScoreShard, Scoring, append_points, hold_behind};
+use super::{Flusher, Input, ScoreShard, Scoring, append_points, cold, hold_behind};
 use crate::{
     committed::{Restored, ShardRef},
     kept::{Kept, key},
-    work::{Shared, WorkError},
+    work::{Loaded, Shared, WorkError},
 };
 use kizashi_models::{
     alert::AlertEvent,
     detector::Detector,
-    engine::{Engine, EngineConfig, Output},
+    engine::{Engine, EngineConfig, Output, PieceError, Summary},
     position::{Position, Source},
 };
 use kizashi_storage::{
     commit::{Commit, Control},
     history::History,
-    pieces::Mark,
+    pieces::Pieces,
 };
 use kizashi_stream::api::Cursor;
 use std::{collections::VecDeque, sync::Arc};
@@ -34,9 +34,9 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
             snapshot: scoring.detector.snapshot_id(),
             config: config_json(&scoring.config),
         };
-        let taken = shared
-            .take_over(shard, lease, control, |mark, pieces| load_pieces(&mut engine, mark, &pieces))
-            .await?;
+        let mut loading = Loading::new(&mut engine, shared.pace.series_live_max);
+        let taken = shared.take_over(shard, lease, control, |loaded| loading.take(loaded)).await?;
+        let cold = loading.cold;
         let history = shared.stores.history(shard)?;
         history.forget_open();
         let input = match scoring.stream.rekey {
@@ -54,6 +54,7 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         let cursor = shared.cursor_behind(&name, &shard.shard, &replay_from).await?;
         let mut replay = Replay {
             engine: &mut engine,
+            pieces: &taken.store.pieces,
             input: input.clone(),
             controls: controls(&taken.tail, &replay_from),
             history: &history,
@@ -84,7 +85,10 @@ impl<'a, D: Detector + Clone> ScoreShard<'a, D> {
         let restored = Restored {
             alerts: taken.found.alerts.into_values().collect(),
             dead_letters: taken.found.letters.into_values().collect(),
-            series: engine.summaries().collect(),
+            series: engine
+                .summaries()
+                .chain(cold.into_iter().filter(|cold| engine.is_cold(&cold.series)))
+                .collect(),
             next_commit: taken.durable.index() + 1,
         };
         shared.sink.restored(shard, restored);
@@ -124,21 +128,44 @@ pub(crate) fn config_json(config: &EngineConfig) -> Box<str> {
     serde_json::to_string(config).expect("a configuration is plain data").into()
 }
 
-fn load_pieces<D: Detector>(
-    engine: &mut Engine<D>,
-    mark: Option<&Mark>,
-    pieces: &[(Vec<u8>, Vec<u8>)],
-) -> Result<(), WorkError> {
-    if let Some(mark) = mark {
-        engine.resume(mark.replay_from, mark.stream_time_ms);
+/// Loads pieces into an engine: those that were written last live, the others cold.
+struct Loading<'a, D: Detector> {
+    engine: &'a mut Engine<D>,
+    live_max: usize,
+    /// How many pieces are still to come.
+    left: usize,
+    /// What is shown of the series that are cold.
+    cold: Vec<Summary>,
+}
+
+impl<'a, D: Detector> Loading<'a, D> {
+    fn new(engine: &'a mut Engine<D>, live_max: usize) -> Self {
+        Self { engine, live_max, left: 0, cold: Vec::new() }
     }
-    for (piece_key, value) in pieces {
-        let Some((&key::SERIES, series)) = piece_key.split_first() else {
-            return Err(WorkError::Piece(format!("of an unknown kind, {:?}", piece_key.first())));
+
+    fn take(&mut self, loaded: Loaded<'_>) -> Result<(), WorkError> {
+        let (key, value) = match loaded {
+            Loaded::Mark { mark, pieces } => {
+                self.left = pieces;
+                if let Some(mark) = mark {
+                    self.engine.resume(mark.replay_from, mark.stream_time_ms);
+                }
+                return Ok(());
+            }
+            Loaded::Piece { key, value } => (key, value),
         };
-        engine.load_piece(series, value).map_err(|error| WorkError::Piece(error.to_string()))?;
+        let Some((&key::SERIES, series)) = key.split_first() else {
+            return Err(WorkError::Piece(format!("of an unknown kind, {:?}", key.first())));
+        };
+        let unreadable = |error: PieceError| WorkError::Piece(error.to_string());
+        if self.left > self.live_max {
+            self.cold.extend(self.engine.load_cold(series, value).map_err(unreadable)?);
+        } else {
+            self.engine.load_piece(series, value).map_err(unreadable)?;
+        }
+        self.left = self.left.saturating_sub(1);
+        Ok(())
     }
-    Ok(())
 }
 
 /// The ticks of commits, each behind the position where it took effect.
@@ -154,6 +181,7 @@ pub(crate) fn controls(commits: &[Commit], from: &Position) -> VecDeque<(Positio
 /// A replay of the stream up to the committed position.
 struct Replay<'a, D: Detector> {
     engine: &'a mut Engine<D>,
+    pieces: &'a Pieces,
     input: Input,
     controls: VecDeque<(Position, i64)>,
     history: &'a Arc<History>,
@@ -177,7 +205,7 @@ impl<D: Detector> Replay<'_, D> {
         let pace = &shared.pace;
         let mut fields = Vec::new();
         let mut letters = Vec::new();
-        self.apply_controls();
+        self.apply_controls().await?;
         while self.engine.position() < *until {
             let read = shared
                 .streams
@@ -205,9 +233,11 @@ impl<D: Detector> Replay<'_, D> {
                     None => replayed.len(),
                 };
                 let (now, rest) = replayed.split_at(part);
-                self.observations += self.input.observe_all(self.engine, now, &mut self.output, &mut letters);
+                let batch = self.input.decode(now);
+                batch.bring_back(self.engine, self.pieces).await?;
+                self.observations += self.input.observe(batch, self.engine, &mut self.output, &mut letters);
                 replayed = rest;
-                self.apply_controls();
+                self.apply_controls().await?;
             }
             append_points(self.history, &self.output, &mut fields);
             self.compare();
@@ -224,13 +254,15 @@ impl<D: Detector> Replay<'_, D> {
     }
 
     /// Applies the ticks that took effect where the engine stands.
-    fn apply_controls(&mut self) {
+    async fn apply_controls(&mut self) -> Result<(), WorkError> {
         while let Some((at, time_ms)) = self.controls.front().copied()
             && at <= self.engine.position()
         {
+            cold::bring_back(self.engine, self.pieces, [], time_ms).await?;
             self.engine.advance(self.engine.position(), time_ms, &mut self.output);
             self.controls.pop_front();
         }
+        Ok(())
     }
 
     /// Compares the events of the replay with those of the commits, in order.

@@ -91,6 +91,7 @@ pub(super) struct Running {
     streams: EmbeddedStreams,
     stores: Arc<Stores>,
     pub(super) recorder: Arc<Recorder>,
+    registry: Arc<Registry>,
     workers: Workers,
 }
 
@@ -101,7 +102,13 @@ impl House {
             dir: dir.into(),
             clock: Arc::new(SystemClock::default()),
             rekey: true,
-            pace: Pace { round_records: 200, round_ms: 200, route_commit_ms: 20, ..Pace::default() },
+            pace: Pace {
+                round_records: 200,
+                round_ms: 200,
+                route_commit_ms: 20,
+                series_live_max: 1,
+                ..Pace::default()
+            },
             segment_bytes: 32 << 10,
         }
     }
@@ -124,19 +131,20 @@ impl House {
         };
         let stores = Arc::new(Stores::new(self.fs.clone(), &self.dir, limits));
         let recorder = Arc::new(Recorder::default());
+        let registry = Arc::new(Registry::default());
         let shared = Shared {
             streams: Arc::new(streams.clone()),
             stores: stores.clone(),
             sink: recorder.clone(),
             clock: self.clock.clone(),
-            registry: Arc::new(Registry::default()),
+            registry: registry.clone(),
             keep: KeepLimits { alerts_max: 1000, dead_letters_max: 100 },
             settlements: Default::default(),
             pace: self.pace,
         };
         let started = Workers::start(shared, vec![self.watched()], detector(), config()).await;
         let workers = started.map_err(|error| error.to_string())?;
-        Ok(Running { streams, stores, recorder, workers })
+        Ok(Running { streams, stores, recorder, registry, workers })
     }
 
     fn watched(&self) -> WatchedStream {
@@ -290,6 +298,46 @@ async fn a_clean_stop_leaves_nothing_to_replay_and_a_start_goes_on() {
         assert!(report.is_clean() && report.unchecked.is_empty(), "{report}");
         assert!(report.commits > commits_before && report.events >= 20, "{report}");
         commits_before = report.commits;
+    }
+}
+
+/// The sum of a metric over all shards.
+fn total(registry: &Registry, metric: &str) -> usize {
+    let text = registry.render();
+    let values = text.lines().filter_map(|line| line.strip_prefix(metric)?.rsplit_once(' '));
+    values.map(|(_, value)| value.parse::<usize>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn series_that_left_memory_come_back_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::new(dir.path());
+    let (mut put, series) = (0, 50);
+    for life in 0..2 {
+        let running = house.open().await.unwrap();
+        if life > 0 {
+            let restored = running.recorder.restored.lock();
+            let summaries: Vec<_> = restored.values().flat_map(|restored| &restored.series).collect();
+            let observations: u64 = summaries.iter().map(|summary| summary.observations).sum();
+            assert_eq!((summaries.len(), observations), (series, put as u64), "cold ones are listed");
+        }
+        for visit in life * 3..life * 3 + 3 {
+            let texts = (0..series).flat_map(|own| wobble(&format!("s{own}"), visit * 5, 5));
+            put += running.put(texts).await.len();
+            running.settle(put as u64).await;
+            let left = async {
+                while total(&running.registry, "kizashi_series_live{") > 2 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), left).await.expect("they leave memory in time");
+            assert_eq!(total(&running.registry, "kizashi_series_cold{"), series - 2);
+        }
+        assert!(total(&running.registry, "kizashi_series_read_total{") >= 2 * (series - 2));
+        // The audit replays everything with all series in memory.
+        let report = running.stop_and_audit(&house).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.observations, put as u64);
     }
 }
 
