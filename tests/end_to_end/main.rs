@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod kills;
 mod put_to_alert;
+mod series_rules;
 mod snapshots;
 mod stored;
 

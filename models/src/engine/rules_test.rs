@@ -175,17 +175,21 @@ fn what_waits_comes_back_from_its_piece() {
     assert_eq!((opened.opened_ms, opened.observations), (bench.now_ms, 2), "quiet hours end earlier now");
 }
 
+/// When clocks in Berlin go forward and back: 2025-03-30 and 2025-10-26, 01:00 UTC, both Sundays.
+const SPRING_MS: i64 = 1_743_296_400_000;
+const AUTUMN_MS: i64 = 1_761_440_400_000;
+
 /// Days of 10 min steps in Berlin, loud from 08:00 to 20:00 by the wall clock there; returns the greatest surprise
-/// of the day on which clocks go forward, a Sunday, and of the one after.
-fn over_daylight_saving(rules: Vec<SeriesRule>) -> f64 {
+/// of the two days behind a change of clocks.
+fn over_daylight_saving(change_ms: i64, rules: Vec<SeriesRule>) -> f64 {
     const STEP_MS: i64 = 600_000;
-    const CHANGE_MS: i64 = 1_743_296_400_000;
     let config = EngineConfig { series: rules, ..EngineConfig::default() };
     let mut engine = Engine::new(DefaultDetector::default(), config).unwrap();
     let (mut out, mut greatest) = (Output::default(), 0.0_f64);
     for step in -42 * 144..2 * 144_i64 {
-        let time_ms = CHANGE_MS + step * STEP_MS;
-        let local_hour = (time_ms / 3_600_000 + if step < 0 { 1 } else { 2 }) % 24;
+        let time_ms = change_ms + step * STEP_MS;
+        let summer = (step < 0) == (change_ms == AUTUMN_MS);
+        let local_hour = (time_ms / 3_600_000 + if summer { 2 } else { 1 }) % 24;
         let load = if (8..20).contains(&local_hour) { 100.0 } else { 10.0 };
         let noise = libm::sin(step as f64 * 12.9898) * 43_758.545_3;
         let mut position = Position::default();
@@ -204,7 +208,10 @@ fn over_daylight_saving(rules: Vec<SeriesRule>) -> f64 {
 
 #[test]
 fn with_a_time_zone_daylight_saving_is_no_surprise() {
-    let zone = SeriesRule { time_zone: Some("Europe/Berlin".into()), ..SeriesRule::new("shop") };
-    let (with, without) = (over_daylight_saving(vec![zone]), over_daylight_saving(vec![]));
-    assert!(with < 3.0 && with + 0.5 < without, "{with} {without}");
+    let zone = || SeriesRule { time_zone: Some("Europe/Berlin".into()), ..SeriesRule::new("shop") };
+    for change_ms in [SPRING_MS, AUTUMN_MS] {
+        let with = over_daylight_saving(change_ms, vec![zone()]);
+        let without = over_daylight_saving(change_ms, vec![]);
+        assert!(with < 3.0 && with + 0.5 < without, "{with} {without}");
+    }
 }
