@@ -10,7 +10,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline latency footprint http calibration anomalies fields peers robustness quality)
+all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields peers robustness quality)
 
 measure() {
     case "$1" in
@@ -18,6 +18,7 @@ measure() {
     stream) "$release/stream_speed" ;;
     detector) "$release/detector_speed" ;;
     pipeline) "$release/pipeline_speed" ;;
+    backtest) "$release/backtest_speed" ;;
     latency) "$release/watch_latency" ;;
     footprint) "$release/footprint" ;;
     million) "$release/footprint" series 1000000 ;;

@@ -227,6 +227,9 @@ fn a_file_that_can_not_be_run_does_not_stop_the_others() {
     let error = folder.run(&[&bad, &good], Choice::default()).unwrap_err();
     assert_eq!(error, "bad.csv, line 3: 1 cells; the header has 2");
     assert_eq!(folder.results("good.csv").len(), 2);
+    let worse = folder.file("worse.csv", "");
+    let error = folder.run(&[&bad, &good, &worse], Choice::default()).unwrap_err();
+    assert_eq!(error, "bad.csv, line 3: 1 cells; the header has 2\nworse.csv: the file is empty");
     assert!(!folder.out().join("bad.csv").exists());
 }
 

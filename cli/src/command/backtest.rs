@@ -8,7 +8,8 @@ use crate::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use kizashi_models::decode::Mapping;
-use kizashi_offline::backtest;
+use kizashi_offline::backtest::{self, Progress};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub fn run(arguments: Backtest) -> Result<(), Failure> {
     let config = config::load(arguments.config.as_deref(), std::env::vars())?;
@@ -39,9 +40,17 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
         engine,
         threads: 0,
     };
-    let bar = ProgressBar::no_length()
-        .with_style(ProgressStyle::with_template("{spinner} {pos} files").expect("the template is right"));
-    let report = backtest::run(&options, &|_| bar.inc(1)).map_err(Failure::usage)?;
+    let style = ProgressStyle::with_template("{spinner} {human_pos} rows  {per_sec}  {msg}");
+    let bar = ProgressBar::no_length().with_style(style.expect("the template is right"));
+    let files = AtomicUsize::new(0);
+    let report = backtest::run(&options, &|progress| match progress {
+        Progress::Rows(rows) => bar.inc(rows),
+        Progress::File => {
+            let files = files.fetch_add(1, Ordering::Relaxed) + 1;
+            bar.set_message(format!("{files} files done"));
+        }
+    })
+    .map_err(Failure::usage)?;
     bar.finish_and_clear();
     report::line(report.to_string().trim_end())
 }

@@ -6,7 +6,7 @@ use super::pipeline;
 use super::reader::Reader;
 use super::results::Results;
 use super::scorer::{Opened, Scorer, Scores};
-use super::{Error, FileReport, Options};
+use super::{Error, FileReport, Options, Progress};
 use crate::table::{STDIN, TableError};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,7 @@ pub(super) fn run_file(
     options: &Options,
     threads: usize,
     keep_scores: bool,
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<FileReport, Error> {
     let mut engine = options.engine.clone();
     if options.declared_range {
@@ -31,7 +32,7 @@ pub(super) fn run_file(
     let reader = Reader::open(&job.file, &options.choice, &options.mapping)?;
     let results = job.out.as_deref().map(|out| Results::create(&named(out, job, &reader), &reader));
     let report = FileReport { file: job.file.clone(), ..FileReport::default() };
-    let mut collector = Collector { report, results: results.transpose()?, keep_scores };
+    let mut collector = Collector { report, results: results.transpose()?, keep_scores, progress };
     let scorer_count = if reader.has_many_series() { threads } else { 1 };
     let mut scorers = (0..scorer_count)
         .map(|index| Scorer::new(&job.file, &options.detector, &engine, index))
@@ -63,13 +64,14 @@ fn named(out: &Path, job: &Job, reader: &Reader) -> PathBuf {
 }
 
 /// What is gathered from scored batches, in their order.
-struct Collector {
+struct Collector<'a> {
     report: FileReport,
     results: Option<Results>,
     keep_scores: bool,
+    progress: &'a (dyn Fn(Progress) + Sync),
 }
 
-impl Collector {
+impl Collector<'_> {
     /// Takes a batch, with what each scorer says of its rows.
     fn take(&mut self, batch: &Batch, scores: &[Scores]) -> Result<(), Error> {
         let mut taken = vec![0; scores.len()];
@@ -105,6 +107,7 @@ impl Collector {
             }
         }
         self.count_alerts(batch.first as usize, scores);
+        (self.progress)(Progress::Rows(batch.rows().len() as u64));
         Ok(())
     }
 

@@ -65,12 +65,35 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Several files could not be run.
+    #[error("{}", lines(.0))]
+    Several(Vec<Error>),
     /// More series than the engine may hold.
     #[error(transparent)]
     Series(#[from] TooManySeries),
     /// The options don't fit each other, or what they name is not what it should be.
     #[error("{0}")]
     Options(String),
+}
+
+/// Errors that a message lists.
+const LISTED_MAX: usize = 10;
+
+fn lines(errors: &[Error]) -> String {
+    let mut lines: Vec<String> = errors.iter().take(LISTED_MAX).map(Error::to_string).collect();
+    if errors.len() > LISTED_MAX {
+        lines.push(format!("and {} more files could not be run", errors.len() - LISTED_MAX));
+    }
+    lines.join("\n")
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many rows more.
+    Rows(u64),
+    /// A file more.
+    File,
 }
 
 /// A file has more series than the configuration allows.

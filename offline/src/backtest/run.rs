@@ -1,7 +1,7 @@
 //! All files, on all cores, and their scores.
 
 use super::file::{Job, run_file};
-use super::{Error, FileReport, Options, Report};
+use super::{Error, FileReport, Options, Progress, Report};
 use crate::alert_score::{self, Raised};
 use crate::event_score::{self, Labels};
 use crate::nab_score::{self, Windows};
@@ -15,12 +15,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Runs a backtest. `done` is called as each file ends, from the thread that ran it.
+/// Runs a backtest. `progress` is called now and then, from the threads that run files.
 ///
 /// # Errors
-/// Where the options don't fit each other, and else the first of the files, in their order, that could not
-/// be run; the others are run nevertheless.
-pub fn run(options: &Options, done: &(dyn Fn(&FileReport) + Sync)) -> Result<Report, Error> {
+/// Where the options don't fit each other, and else those of the files, in their order, that could not be
+/// run; the others are run nevertheless.
+pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, Error> {
     options.engine.validate()?;
     let windows = options.nab.as_deref().map(nab_windows).transpose()?;
     let labels = options.labels.as_deref().map(read_json::<Labels>).transpose()?;
@@ -34,7 +34,7 @@ pub fn run(options: &Options, done: &(dyn Fn(&FileReport) + Sync)) -> Result<Rep
         _ => file_jobs(options)?,
     };
     let keep_scores = windows.is_some() || labels.is_some();
-    let files = run_jobs(options, &jobs, keep_scores, done)?;
+    let files = run_jobs(options, &jobs, keep_scores, progress)?;
     let mut report = Report { files, budget: options.engine.false_alerts_per_week, ..Report::default() };
     if let Some(windows) = &windows {
         score_nab(&mut report, windows).map_err(Error::Options)?;
@@ -149,7 +149,7 @@ fn run_jobs(
     options: &Options,
     jobs: &[Job],
     keep_scores: bool,
-    done: &(dyn Fn(&FileReport) + Sync),
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<FileReport>, Error> {
     let threads = match options.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -166,17 +166,27 @@ fn run_jobs(
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some((job, result)) = jobs.get(at).zip(results.get(at)) else { return };
-                    let ran = run_file(job, options, threads_of(at), keep_scores);
-                    if let Ok(report) = &ran {
-                        done(report);
-                    }
+                    let ran = run_file(job, options, threads_of(at), keep_scores, progress);
+                    progress(Progress::File);
                     *result.lock().expect("no thread panicked with it") = Some(ran);
                 }
             });
         }
     });
-    let take = |result: Mutex<Option<_>>| {
-        result.into_inner().expect("no thread panicked with it").expect("every job was run")
-    };
-    results.into_iter().map(take).collect()
+    let mut reports = Vec::new();
+    let mut errors = Vec::new();
+    for result in results {
+        match result.into_inner().expect("no thread panicked with it").expect("every job was run") {
+            Ok(report) => reports.push(report),
+            Err(error) => errors.push(error),
+        }
+    }
+    match errors.pop() {
+        None => Ok(reports),
+        Some(only) if errors.is_empty() => Err(only),
+        Some(last) => {
+            errors.push(last);
+            Err(Error::Several(errors))
+        }
+    }
 }
