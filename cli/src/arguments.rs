@@ -285,6 +285,9 @@ pub struct Backtest {
     /// Declare each column's least and largest value as its range before the file is run, as that benchmark does
     #[arg(long)]
     pub declared_range: bool,
+    /// Print each alert, with its id and why; the first 1,000 of a file
+    #[arg(long)]
+    pub alerts: bool,
     /// False alerts allowed a series and week, in place of the configured
     #[arg(long, value_name = "N")]
     pub budget: Option<f64>,

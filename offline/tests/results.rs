@@ -1,5 +1,6 @@
 //! The files that a backtest writes, and how it refuses what it can't run.
 
+use kizashi_models::alert::AlertKind;
 use kizashi_models::engine::EngineConfig;
 use kizashi_offline::backtest::{Options, Report, run};
 use kizashi_offline::table::Choice;
@@ -115,6 +116,7 @@ fn one_file_of_many_series_gives_the_same_bytes_on_any_number_of_threads() {
             choice: choice.clone(),
             out: Some(out.clone()),
             threads,
+            list_alerts: true,
             ..Options::default()
         };
         let report = run(&options, &|_| {}).unwrap();
@@ -123,6 +125,12 @@ fn one_file_of_many_series_gives_the_same_bytes_on_any_number_of_threads() {
     let (report, bytes) = &results[0];
     assert_eq!((report[0].series, report[0].late, report[0].silences), (40, 59, 1), "{}", report[0]);
     assert!(report[0].alerts >= 1, "{}", report[0]);
+    let raised = &report[0].raised;
+    assert_eq!(raised.len() as u64, report[0].alerts + report[0].silences);
+    let silence = raised.iter().find(|alert| alert.kind == AlertKind::Silence).unwrap();
+    assert_eq!((&*silence.series, silence.closed_ms), ("host-7", None));
+    let line = report[0].to_string();
+    assert!(line.contains(&format!("{}  2014-04-01 ", silence.id)) && line.contains("host-7: "), "{line}");
     assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count() as u64, 1 + report[0].rows);
     assert!(results.iter().all(|result| *result == results[0]));
 }

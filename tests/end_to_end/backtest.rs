@@ -301,11 +301,14 @@ fn labels_and_a_budget_are_taken() {
         "labels.json",
         r#"{"rules": {"late": 5, "quiet": 10, "probation": 300}, "windows": {"x": [[1800, 1806]]}}"#,
     );
-    let backtest = folder.backtest(&[&file, "--labels", &labels, "--budget", "0.5"], b"");
+    let backtest = folder.backtest(&[&file, "--labels", &labels, "--budget", "0.5", "--alerts"], b"");
     assert!(backtest.status.success(), "{backtest:?}");
     for part in
         ["at a budget of 0.5", "F1 1.000", "alerts    F1 1.000", "false 0 of 1", "median delay 0 rows"]
     {
         assert!(backtest.stdout.contains(part), "{part} in {}", backtest.stdout);
     }
+    let id = &folder.results("x.csv")[1801][6];
+    let alert = backtest.stdout.lines().find(|line| line.trim_start().starts_with(id.as_str())).unwrap();
+    assert!(alert.contains("2014-04-01 05:00:00 UTC to ") && alert.contains("  x: "), "{alert}");
 }

@@ -36,6 +36,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
         labels: arguments.labels,
         nab: arguments.nab,
         declared_range: arguments.declared_range,
+        list_alerts: arguments.alerts,
         detector: snapshot_file::detector(snapshot)?,
         engine,
         threads: 0,

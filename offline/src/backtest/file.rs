@@ -1,14 +1,19 @@
 //! One file through the engine, from its rows to its results.
 
+use super::alert_list::AlertList;
 use super::batch::{Batch, Counts, Filler};
 use super::declared;
 use super::pipeline;
 use super::reader::Reader;
 use super::results::Results;
-use super::scorer::{Opened, Scorer, Scores};
+use super::scorer::{Scorer, Scores};
 use super::{Error, FileReport, Options, Progress};
 use crate::table::{STDIN, TableError};
+use kizashi_models::alert::{AlertEvent, AlertKind, Change};
 use std::path::{Path, PathBuf};
+
+/// Scorers of a file. One thread reads and one writes, and neither is eight times as fast as a scorer.
+const SCORERS_MAX: usize = 8;
 
 /// A file to run, and where its results go.
 pub(super) struct Job {
@@ -32,8 +37,15 @@ pub(super) fn run_file(
     let reader = Reader::open(&job.file, &options.choice, &options.mapping)?;
     let results = job.out.as_deref().map(|out| Results::create(&named(out, job, &reader), &reader));
     let report = FileReport { file: job.file.clone(), ..FileReport::default() };
-    let mut collector = Collector { report, results: results.transpose()?, keep_scores, progress };
-    let scorer_count = if reader.has_many_series() { threads } else { 1 };
+    let mut collector = Collector {
+        report,
+        results: results.transpose()?,
+        keep_scores,
+        progress,
+        list_alerts: options.list_alerts,
+        list: AlertList::default(),
+    };
+    let scorer_count = if reader.has_many_series() { threads.min(SCORERS_MAX) } else { 1 };
     let mut scorers = (0..scorer_count)
         .map(|index| Scorer::new(&job.file, &options.detector, &engine, index))
         .collect::<Result<Vec<_>, Error>>()?;
@@ -69,6 +81,8 @@ struct Collector<'a> {
     results: Option<Results>,
     keep_scores: bool,
     progress: &'a (dyn Fn(Progress) + Sync),
+    list_alerts: bool,
+    list: AlertList,
 }
 
 impl Collector<'_> {
@@ -106,26 +120,32 @@ impl Collector<'_> {
                 results.write(row, score)?;
             }
         }
-        self.count_alerts(batch.first as usize, scores);
+        self.take_alerts(batch.first as usize, scores);
         (self.progress)(Progress::Rows(batch.rows().len() as u64));
         Ok(())
     }
 
-    fn count_alerts(&mut self, first: usize, scores: &[Scores]) {
+    fn take_alerts(&mut self, first: usize, scores: &[Scores]) {
         let report = &mut self.report;
-        let before = report.opened.len();
-        for (at, opened) in scores.iter().flat_map(|scores| &scores.opened) {
-            match opened {
-                Opened::Silence => report.silences += 1,
-                Opened::Anomaly => {
+        let mut events: Vec<_> = scores.iter().flat_map(|scores| &scores.events).collect();
+        // Of one series all come from one scorer, in order; of several, in an order that doesn't depend on who
+        // scored them.
+        events.sort_by(|(a, one), (b, other)| (a, &one.alert.series).cmp(&(b, &other.alert.series)));
+        for (at, AlertEvent { change, alert }) in events {
+            match (change, alert.kind) {
+                (Change::Opened, AlertKind::Silence) => report.silences += 1,
+                (Change::Opened, AlertKind::Anomaly) => {
                     report.alerts += 1;
                     if self.keep_scores {
                         report.opened.push(first + at);
                     }
                 }
+                _ => {}
+            }
+            if self.list_alerts {
+                self.list.take(*change, alert);
             }
         }
-        report.opened[before..].sort_unstable();
     }
 
     fn finish(mut self, counts: Counts) -> Result<FileReport, Error> {
@@ -136,6 +156,7 @@ impl Collector<'_> {
         if let Some(results) = self.results {
             results.finish()?;
         }
+        self.report.raised = self.list.into_alerts();
         self.report.late = counts.late;
         self.report.series = counts.series;
         self.report.set_series_ms(counts.series_ms);

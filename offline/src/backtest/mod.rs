@@ -1,5 +1,6 @@
 //! Files through the very engine of the service: what it would have said, row by row.
 
+mod alert_list;
 mod batch;
 mod declared;
 mod file;
@@ -42,6 +43,8 @@ pub struct Options {
     pub declared_range: bool,
     /// What scores.
     pub detector: DefaultDetector,
+    /// Whether the report lists alerts, the first 1,000 of each file.
+    pub list_alerts: bool,
     /// The engine's configuration.
     pub engine: EngineConfig,
     /// Threads; 0 stands for one a core.

@@ -3,6 +3,8 @@
 use crate::alert_score::AlertScore;
 use crate::event_score::EventScore;
 use crate::nab_score::ProfileScore;
+use kizashi_models::alert::Alert;
+use kizashi_models::time::format_utc;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -29,6 +31,9 @@ pub struct FileReport {
     pub alerts: u64,
     /// Alerts opened since a series fell silent.
     pub silences: u64,
+    /// Alerts of both kinds in the order in which they opened, as they were in the end, where they were asked
+    /// for; the first 1,000.
+    pub raised: Vec<Alert>,
     /// The highest surprise, and the text of its time.
     pub strangest: Option<(f64, String)>,
     /// Anomaly score of each row, where scores were asked for.
@@ -62,7 +67,23 @@ impl fmt::Display for FileReport {
         if let Some((line, reason)) = &self.first_refused {
             write!(f, ", {} lines refused, the first in line {line}: {reason}", self.refused)?;
         }
-        Ok(())
+        self.raised.iter().try_for_each(|alert| write!(f, "\n  {}", Line(alert)))?;
+        match (self.alerts + self.silences).saturating_sub(self.raised.len() as u64) {
+            more @ 1.. if !self.raised.is_empty() => write!(f, "\n  and {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An alert on a line.
+struct Line<'a>(&'a Alert);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Alert { id, opened_ms, closed_ms, severity, series, why, .. } = self.0;
+        let until = closed_ms.map_or_else(|| "the end".to_owned(), format_utc);
+        let severity = format!("{severity:?}").to_lowercase();
+        write!(f, "{id}  {} to {until}  {severity}  {series}: {why}", format_utc(*opened_ms))
     }
 }
 
@@ -99,7 +120,7 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |count: fn(&FileReport) -> u64| self.files.iter().map(count).sum::<u64>();
-        for file in self.files.iter().filter(|_| self.nab.is_empty()) {
+        for file in self.files.iter().filter(|file| self.nab.is_empty() || !file.raised.is_empty()) {
             writeln!(f, "{file}")?;
         }
         let (rows, series, alerts) =

@@ -3,7 +3,7 @@
 use super::Error;
 use super::batch::Batch;
 use super::reader::Row;
-use kizashi_models::alert::{Alert, AlertId, AlertKind, Change};
+use kizashi_models::alert::{AlertEvent, AlertId};
 use kizashi_models::detector::{DefaultDetector, FieldScore};
 use kizashi_models::engine::{Engine, EngineConfig, Output};
 use kizashi_models::position::{Position, Source};
@@ -41,26 +41,8 @@ pub(super) struct Scores {
     pub(super) rows: Vec<Score>,
     fields: Vec<FieldScore>,
     values: Vec<f64>,
-    /// Alerts that opened, with the number of the row of the batch at whose time they did.
-    pub(super) opened: Vec<(usize, Opened)>,
-}
-
-/// An alert, as it opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opened {
-    /// On the row itself.
-    Anomaly,
-    /// A series fell silent before it.
-    Silence,
-}
-
-impl From<&Alert> for Opened {
-    fn from(alert: &Alert) -> Self {
-        match alert.kind {
-            AlertKind::Anomaly => Self::Anomaly,
-            AlertKind::Silence => Self::Silence,
-        }
-    }
+    /// Alerts that opened, worsened or closed, with the number of the row of the batch at whose time they did.
+    pub(super) events: Vec<(usize, AlertEvent)>,
 }
 
 impl Scores {
@@ -78,7 +60,7 @@ impl Scores {
         self.rows.clear();
         self.fields.clear();
         self.values.clear();
-        self.opened.clear();
+        self.events.clear();
     }
 }
 
@@ -110,8 +92,7 @@ impl Scorer {
             let position = position(batch.first + at as u64);
             self.pass_time(row.time_ms, position);
             let refused = if its_own { self.observe(row, position) } else { None };
-            let opened = self.output.events.iter().filter(|event| event.change == Change::Opened);
-            scores.opened.extend(opened.map(|event| (at, Opened::from(&event.alert))));
+            scores.events.extend(self.output.events.drain(..).map(|event| (at, event)));
             if its_own {
                 let score = self.take(row, refused, scores);
                 scores.rows.push(score);
