@@ -12,6 +12,19 @@ pub fn quantile(sorted: &[Duration], q: f64) -> f64 {
     sorted.get((last as f64 * q).round() as usize).map_or(f64::NAN, |duration| duration.as_secs_f64() * 1e3)
 }
 
+/// User and system time of this process: a rate by it does not depend on what else runs here.
+///
+/// # Errors
+/// Where `/proc` doesn't say.
+pub fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |field: usize| -> Result<f64, Box<dyn std::error::Error>> {
+        Ok(fields.get(field).ok_or("/proc/self/stat is cut short")?.parse()?)
+    };
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
+
 /// Puts a batch on stream `events`; what the service could not take now is put again.
 pub async fn put_until_taken(records: &mut RecordsClient<Channel>, mut batch: Vec<PutRecord>) {
     while !batch.is_empty() {

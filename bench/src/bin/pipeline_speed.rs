@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 use clap::Parser;
+use kizashi_bench::cpu_seconds;
 use kizashi_log::StdFileSystem;
 use kizashi_models::{
     decode::{Decoder, Mapping},
@@ -197,14 +198,4 @@ async fn put_until_taken(
         }
     }
     Ok(())
-}
-
-/// User and system time of this process.
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |field: usize| -> Result<f64, Box<dyn Error>> {
-        Ok(fields.get(field).ok_or("/proc/self/stat is cut short")?.parse()?)
-    };
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
