@@ -30,20 +30,26 @@ fn assert_near(ours: f64, theirs: &serde_json::Value, within: f64) {
 #[test]
 fn the_numenta_benchmark() {
     let Some(data) = data() else { return };
-    let out = tempfile::tempdir().unwrap();
-    let nab = data.join("nab");
-    let options = Options { nab: Some(nab.clone()), out: Some(out.path().into()), ..Options::default() };
-    let report = run(&options, &|_| {}).unwrap();
-    eprintln!("{report}");
-    let theirs = script(&data, "nab_score.py", &[out.path()]);
-    assert_eq!(report.nab.len(), 3);
-    for ours in &report.nab {
-        let theirs = &theirs[ours.profile];
-        assert_near(ours.score, &theirs["score"], 0.005 + 1e-9);
-        // Reading JSON may cost the last bit.
-        assert_near(ours.threshold, &theirs["threshold"], 1e-12);
-        assert_eq!(ours.windows_found as u64, theirs["windows_found"]);
-        assert_eq!(ours.false_positives as u64, theirs["false_positives"]);
+    for declared_range in [false, true] {
+        let out = tempfile::tempdir().unwrap();
+        let options = Options {
+            nab: Some(data.join("nab")),
+            declared_range,
+            out: Some(out.path().into()),
+            ..Options::default()
+        };
+        let report = run(&options, &|_| {}).unwrap();
+        eprintln!("{report}");
+        let theirs = script(&data, "nab_score.py", &[out.path()]);
+        assert_eq!(report.nab.len(), 3);
+        for ours in &report.nab {
+            let theirs = &theirs[ours.profile];
+            assert_near(ours.score, &theirs["score"], 0.005 + 1e-9);
+            // Reading JSON may cost the last bit.
+            assert_near(ours.threshold, &theirs["threshold"], 1e-12);
+            assert_eq!(ours.windows_found as u64, theirs["windows_found"]);
+            assert_eq!(ours.false_positives as u64, theirs["false_positives"]);
+        }
     }
 }
 
