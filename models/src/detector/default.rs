@@ -9,7 +9,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 2;
+const STATE_VERSION: u8 = 3;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -33,8 +33,16 @@ pub struct DefaultState {
     maximum: f64,
     tail: Tail,
     fields: Vec<Field>,
-    /// A block of fields each.
-    joints: Vec<Joint>,
+    blocks: Vec<Block>,
+}
+
+/// The joint distributions of up to [`BLOCK`] fields.
+#[derive(Clone, Debug, PartialEq)]
+struct Block {
+    /// Of their errors.
+    now: Joint,
+    /// Of their sustained distances from the fast level.
+    lately: Joint,
 }
 
 /// The evidence of one observation.
@@ -43,8 +51,11 @@ struct Evidence {
     present: f64,
     novelty: f64,
     magnitude_squared: f64,
-    /// Magnitude of the block that is farthest out.
+    /// Of the block that is farthest out: the magnitude of its errors,
     joint: f64,
+    /// their logarithmic distance, and that of the sustained ones.
+    distance: f64,
+    sustained: f64,
 }
 
 impl DefaultDetector {
@@ -62,13 +73,14 @@ impl DefaultDetector {
         &self,
         time_ms: i64,
         fields: &mut [Field],
-        joint: &mut Joint,
+        block: &mut Block,
         values: &[f64],
         scores: &mut [FieldScore],
         evidence: &mut Evidence,
     ) {
         let parameters = &self.parameters;
         let mut errors = [f64::NAN; BLOCK];
+        let mut sustained = [f64::NAN; BLOCK];
         for (i, field) in fields.iter_mut().enumerate() {
             let forecast = field.forecast(time_ms, parameters);
             let score = &mut scores[i];
@@ -85,18 +97,20 @@ impl DefaultDetector {
             let own = judged.novelty + judged.magnitude;
             score.contribution = own * own;
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
-            field.learn(&judged, &forecast, parameters);
+            sustained[i] = judged.sustained;
         }
         if fields.len() < 2 {
             return;
         }
-        let errors = &errors[..fields.len()];
-        let distance = joint.distance(errors, parameters);
-        evidence.joint = evidence.joint.max(distance.magnitude);
-        for (score, share) in scores.iter_mut().zip(distance.by_field) {
-            score.contribution += share.max(0.0);
+        let now = block.now.step(&errors[..fields.len()], parameters.joint_ridge, parameters);
+        let lately =
+            block.lately.step(&sustained[..fields.len()], parameters.joint_ridge_sustained, parameters);
+        evidence.joint = evidence.joint.max(now.magnitude);
+        evidence.distance = evidence.distance.max(now.logarithm);
+        evidence.sustained = evidence.sustained.max(lately.logarithm);
+        for (i, score) in scores.iter_mut().enumerate() {
+            score.contribution += now.by_field[i].max(0.0);
         }
-        joint.learn(errors, &distance, parameters);
     }
 }
 
@@ -122,18 +136,20 @@ impl Detector for DefaultDetector {
             maximum: 0.0,
             tail: Tail::new(),
             fields: Vec::with_capacity(fields),
-            joints: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
+            blocks: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
         };
         ranges.iter().for_each(|range| self.add_field(&mut state, *range));
         state
     }
 
-    fn add_field(&self, state: &mut DefaultState, _range: Option<Range>) {
-        state.fields.push(Field::new());
-        if state.joints.last().is_none_or(|joint| joint.fields() == BLOCK) {
-            state.joints.push(Joint::new());
+    fn add_field(&self, state: &mut DefaultState, range: Option<Range>) {
+        state.fields.push(Field::new(range));
+        if state.blocks.last().is_none_or(|block| block.now.fields() == BLOCK) {
+            state.blocks.push(Block { now: Joint::new(), lately: Joint::new() });
         }
-        state.joints.last_mut().expect("pushed above").add_field();
+        let block = state.blocks.last_mut().expect("pushed above");
+        block.now.add_field();
+        block.lately.add_field();
     }
 
     fn step(&self, state: &mut DefaultState, time_ms: i64, values: &[f64], out: &mut Scored) {
@@ -142,10 +158,10 @@ impl Detector for DefaultDetector {
         out.fields.clear();
         out.fields.resize(values.len(), FieldScore::default());
         let mut evidence = Evidence::default();
-        let blocks = state.fields.chunks_mut(BLOCK).zip(&mut state.joints);
+        let blocks = state.fields.chunks_mut(BLOCK).zip(&mut state.blocks);
         let scores = out.fields.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
-        for ((fields, joint), (scores, values)) in blocks.zip(scores) {
-            self.step_block(time_ms, fields, joint, values, scores, &mut evidence);
+        for ((fields, block), (scores, values)) in blocks.zip(scores) {
+            self.step_block(time_ms, fields, block, values, scores, &mut evidence);
         }
         if evidence.present == 0.0 {
             (out.surprise, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0);
@@ -158,13 +174,18 @@ impl Detector for DefaultDetector {
         let magnitude =
             (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * evidence.joint;
         let trust = believed(count - 1.0, parameters.caution_tail);
-        let (surprise, learnt) = state.tail.judge(novelty + magnitude, trust);
+        let (surprise, learnt) = state.tail.judge(novelty / parameters.whole + magnitude, trust);
         out.surprise = surprise;
         state.tail.learn(learnt, state.count);
 
-        let weight = parameters.familiar + parameters.familiar_magnitude * magnitude + novelty;
-        let candidate =
-            out.surprise * (weight / parameters.whole).min(1.0) * believed(count, parameters.caution);
+        let strange = if values.len() > 1 {
+            parameters.weight_vector_novelty * novelty
+                + parameters.weight_distance * evidence.distance
+                + parameters.weight_vector_sustained * evidence.sustained
+        } else {
+            novelty
+        };
+        let candidate = parameters.onset_scale * strange * believed(count - 1.0, parameters.caution);
         out.onset = if candidate > state.maximum { candidate } else { 0.0 };
         out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
         state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
@@ -184,7 +205,10 @@ impl Detector for DefaultDetector {
         out.f64(state.maximum);
         state.tail.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
-        state.joints.iter().for_each(|joint| joint.encode(&mut out));
+        for block in &state.blocks {
+            block.now.encode(&mut out);
+            block.lately.encode(&mut out);
+        }
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<DefaultState, StateError> {
@@ -199,13 +223,15 @@ impl Detector for DefaultDetector {
             maximum: from.f64_in(0.0, f64::MAX)?,
             tail: Tail::decode(&mut from)?,
             fields: Vec::new(),
-            joints: Vec::new(),
+            blocks: Vec::new(),
         };
         for _ in 0..fields {
             state.fields.push(Field::decode(&mut from)?);
         }
         for first in (0..fields).step_by(BLOCK) {
-            state.joints.push(Joint::decode(&mut from, BLOCK.min(fields - first))?);
+            let count = BLOCK.min(fields - first);
+            let now = Joint::decode(&mut from, count)?;
+            state.blocks.push(Block { now, lately: Joint::decode(&mut from, count)? });
         }
         if !from.0.is_empty() {
             return Err(StateError(format!("{} bytes too many", from.0.len())));
@@ -217,7 +243,7 @@ impl Detector for DefaultDetector {
     fn state_bytes(&self, state: &DefaultState) -> usize {
         size_of::<DefaultState>()
             + state.fields.capacity() * size_of::<Field>()
-            + state.joints.iter().map(Joint::bytes).sum::<usize>()
+            + state.blocks.iter().map(|block| block.now.bytes() + block.lately.bytes()).sum::<usize>()
     }
 }
 

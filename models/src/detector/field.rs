@@ -1,11 +1,12 @@
 //! One field of a series: forecasts, the error of each, and how new its values are.
 
 use super::codec::{Decoder, Encoder};
+use super::lattice::{self, Lattice};
 use super::novelty::{Novelty, PAIRS, TRIPLES};
 use super::parameters::Parameters;
 use super::season::Season;
 use super::spread::{Spread, YOUNG};
-use crate::detector::StateError;
+use crate::detector::{Range, StateError};
 
 /// Bound of every value: an infinite one, or one beyond, is scored as this.
 const VALUE_MAX: f64 = 1e300;
@@ -14,12 +15,19 @@ const RESOLUTION: f64 = 1e-9;
 const ERROR_MIN: f64 = 1e-300;
 /// A forecast is preferred to a simpler one where its error is smaller by this factor.
 const PREFERENCE: f64 = 0.95;
+/// A profile counts as a season where its error is smaller than the fast level's by this factor: the steps of a profile
+/// that says nothing, from hour to hour, would be news.
+const SEASONAL: f64 = 0.9;
+/// Cells beyond those seen after which farther is no stranger.
+const OUTSIDE_MAX: f64 = 100.0;
 /// Mean errors to the end of the band at first: 99 % of Gaussian errors are within 2.58 deviations.
 const BAND_FIRST: f32 = 3.2;
 const BAND_MAX: f32 = 1000.0;
 /// Share of observations outside the band, and the step (in mean errors) of its tracking.
 const BAND_OUTSIDE: f64 = 0.01;
 const BAND_STEP: f64 = 0.5;
+/// Bound of the standardised error that the sustained one is the mean of.
+const SUSTAINED_BOUND: f64 = 10.0;
 
 /// Forecasts, the simplest first.
 const LEVEL: usize = 0;
@@ -30,22 +38,38 @@ const WEEKLY: usize = 4;
 const SEASON: usize = 5;
 const FORECASTS: usize = 6;
 
+/// What the lattices stand on: the value (twice, see [`lattice::STAGGERED`]), its mean over some observations, its change, its sustained distance from the
+/// fast level, the logarithm of how restless it is, and its distance from the fast level.
+const VALUE: usize = 0;
+const STAGGERED: usize = 1;
+const SMOOTH: usize = 2;
+const CHANGE: usize = 3;
+const SUSTAINED: usize = 4;
+const RESTLESS: usize = 5;
+const APART: usize = 6;
+const LATTICES: usize = 7;
+
 /// What is kept of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
     count: u32,
+    /// Half of the band, in mean errors.
+    band: f32,
     level: f64,
     fast: f64,
     last: f64,
+    smooth: f64,
     /// Recent mean of what the better season profile left unexplained.
     residual: f64,
-    /// Half of the band, in mean errors.
-    band: f32,
+    /// Recent mean of the standardised distance from the fast level.
+    sustained: f64,
+    /// Recent mean of the size of changes.
+    restless: f64,
     errors: [Spread; FORECASTS],
     season: Season,
-    by_level: Novelty<PAIRS>,
     by_change: Novelty<PAIRS>,
     by_season: Novelty<TRIPLES>,
+    lattices: [Lattice; LATTICES],
 }
 
 /// A field's forecasts for one time, before its value is seen.
@@ -61,33 +85,39 @@ pub(super) struct Forecast {
     error: f64,
 }
 
-/// How a value stands to its forecast.
+/// How a value stood to its forecast and its past.
 pub(super) struct Judged {
-    value: f64,
-    /// Levels in the three quantisers.
-    levels: [u8; 3],
-    /// 0 to 1.
+    /// Weighted sum of the members' novelty; 1 is new to most of them, and what lies far outside adds to it.
     pub(super) novelty: f64,
     /// The error in mean errors, signed.
     pub(super) error: f64,
     /// Logarithmic size of the error.
     pub(super) magnitude: f64,
+    /// Recent mean of the standardised distance from the fast level, this value included.
+    pub(super) sustained: f64,
 }
 
 impl Field {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(range: Option<Range>) -> Self {
+        let mut lattices = [const { Lattice::new() }; LATTICES];
+        if let Some(range) = range {
+            lattices[VALUE] = Lattice::spanning(range);
+        }
         Field {
             count: 0,
+            band: BAND_FIRST,
             level: 0.0,
             fast: 0.0,
             last: 0.0,
+            smooth: 0.0,
             residual: 0.0,
-            band: BAND_FIRST,
+            sustained: 0.0,
+            restless: 0.0,
             errors: [Spread::default(); FORECASTS],
             season: Season::new(),
-            by_level: Novelty::new(),
             by_change: Novelty::new(),
             by_season: Novelty::new(),
+            lattices,
         }
     }
 
@@ -102,7 +132,9 @@ impl Field {
         let weekly = self.season.weekly().unwrap_or(daily);
         let season = if self.errors[WEEKLY].mean < self.errors[DAILY].mean { WEEKLY } else { DAILY };
         let profile = if season == WEEKLY { weekly } else { daily };
-        let values = [self.level, self.fast, self.last, daily, weekly, profile + self.residual];
+        let useful = self.errors[season].mean <= SEASONAL * self.errors[FAST].mean;
+        let seasonal = if useful { profile + self.residual } else { self.fast };
+        let values = [self.level, self.fast, self.last, daily, weekly, seasonal];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
             if self.errors[i].mean < PREFERENCE * self.errors[best].mean {
@@ -115,40 +147,77 @@ impl Field {
         Forecast { values, season, best, expected, half_width: f64::from(self.band) * error, error }
     }
 
-    /// Judges `value`, which is not NaN, by the forecast.
-    pub(super) fn judge(&self, value: f64, forecast: &Forecast, parameters: &Parameters) -> Judged {
+    /// Judges `value`, which is not NaN, by the forecast and by what came before it, then learns it. An infinite
+    /// one teaches nothing but that it was there.
+    pub(super) fn judge(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> Judged {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
-        if self.count == 0 {
-            let levels = [0.0; 3].map(|distance| Novelty::<PAIRS>::level(distance, 1.0));
-            return Judged { value, levels, novelty: 1.0, error: 0.0, magnitude: 0.0 };
+        let judged = if self.count == 0 {
+            if value.abs() < VALUE_MAX {
+                for lattice in &mut self.lattices[VALUE..=SMOOTH] {
+                    lattice.place(value, lattice::FIRST, 1.0);
+                }
+            }
+            Judged { novelty: 1.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
+        } else {
+            let error = (value - forecast.values[forecast.best]) / forecast.error;
+            let magnitude = parameters.magnitude(error.abs().min(VALUE_MAX));
+            let novelty = self.novelty(value, forecast, parameters);
+            Judged { novelty, error, magnitude, sustained: self.sustained }
+        };
+        if value.abs() < VALUE_MAX {
+            self.learn(value, &judged, forecast, parameters);
         }
-        let least = self.error_min();
-        let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
-        let levels = [
-            Novelty::<PAIRS>::level(distance(LEVEL), parameters.step_level),
-            Novelty::<PAIRS>::level(distance(LAST), parameters.step_change),
-            Novelty::<TRIPLES>::level(distance(SEASON), parameters.step_season),
-        ];
-        let novelty = parameters.weight_level * self.by_level.score(levels[0])
-            + parameters.weight_change * self.by_change.score(levels[1])
-            + parameters.weight_season * self.by_season.score(levels[2]);
-        let error = (value - forecast.values[forecast.best]) / forecast.error;
-        let magnitude = parameters.magnitude(error.abs().min(VALUE_MAX));
-        Judged { value, levels, novelty, error, magnitude }
+        judged
     }
 
-    /// Learns a judged value. An infinite one teaches nothing but that it was there.
-    pub(super) fn learn(&mut self, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {
-        let value = judged.value;
-        self.by_level.learn(judged.levels[0]);
-        self.by_change.learn(judged.levels[1]);
-        self.by_season.learn(judged.levels[2]);
+    /// What the members make of `value`, which they count.
+    fn novelty(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> f64 {
+        let least = self.error_min();
+        let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
+        let change = Novelty::<PAIRS>::level(distance(LAST), parameters.step_change);
+        let season = Novelty::<TRIPLES>::level(distance(SEASON), parameters.step_season);
+        let mut novelty = parameters.weight_context_change * self.by_change.score(change)
+            + parameters.weight_context_season * self.by_season.score(season);
+        self.by_change.learn(change);
+        self.by_season.learn(season);
+
+        let apart = distance(FAST).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
+        self.sustained += (apart - self.sustained) / parameters.memory_sustained;
         if value.abs() >= VALUE_MAX {
-            return;
+            return novelty
+                + parameters.weight_value
+                + parameters.weight_change
+                + parameters.weight_outside * libm::log1p(OUTSIDE_MAX);
         }
+        let count = f64::from(self.count) + 1.0;
+        self.smooth += (value - self.smooth) / parameters.memory_smooth.min(count);
+        let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
+        let places = [
+            (VALUE, value, 0.5 * parameters.weight_value),
+            (STAGGERED, value, 0.5 * parameters.weight_value),
+            (SMOOTH, self.smooth, parameters.weight_smooth),
+            (CHANGE, value - self.last, parameters.weight_change),
+            (SUSTAINED, self.sustained, parameters.weight_sustained),
+        ];
+        for (lattice, at, weight) in places {
+            let first = if lattice == STAGGERED { lattice::STAGGERED } else { lattice::FIRST };
+            let new = self.lattices[lattice].place(at, first, keep).novelty;
+            novelty += weight * new * new;
+        }
+        if count > YOUNG {
+            let floor = 1e-6 * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
+            let new =
+                self.lattices[RESTLESS].place(libm::log(self.restless + floor), lattice::FIRST, keep).novelty;
+            novelty += parameters.weight_restless * new * new;
+        }
+        let outside = self.lattices[APART].place(value - forecast.values[FAST], lattice::FIRST, keep).outside;
+        novelty + parameters.weight_outside * libm::log1p(outside.min(OUTSIDE_MAX))
+    }
+
+    fn learn(&mut self, value: f64, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {
         let mut values = forecast.values;
         if self.count == 0 {
-            (self.level, self.fast, self.last) = (value, value, value);
+            (self.level, self.fast, self.last, self.smooth) = (value, value, value, value);
             self.season.start(value);
             values = [value; FORECASTS];
         }
@@ -162,6 +231,8 @@ impl Field {
             let band = f64::from(self.band) + BAND_STEP * (outside - BAND_OUTSIDE);
             self.band = (band as f32).clamp(1.0, BAND_MAX);
         }
+        let change = (value - self.last).abs().min(VALUE_MAX);
+        self.restless += (change - self.restless) / count.min(parameters.memory_restless);
         let least = self.error_min();
         let mut errors = [0.0; FORECASTS];
         for i in 0..FORECASTS {
@@ -176,31 +247,36 @@ impl Field {
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         out.u32(self.count);
-        for value in [self.level, self.fast, self.last, self.residual] {
-            out.f64(value);
-        }
         out.f32(self.band);
+        let means =
+            [self.level, self.fast, self.last, self.smooth, self.residual, self.sustained, self.restless];
+        means.iter().for_each(|mean| out.f64(*mean));
         self.errors.iter().for_each(|error| error.encode(out));
         self.season.encode(out);
-        self.by_level.encode(out);
         self.by_change.encode(out);
         self.by_season.encode(out);
+        self.lattices.iter().for_each(|lattice| lattice.encode(out));
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
-        let mut read = Field::new();
+        let mut read = Field::new(None);
         read.count = from.u32()?;
-        for value in [&mut read.level, &mut read.fast, &mut read.last, &mut read.residual] {
-            *value = from.f64_in(-f64::MAX, f64::MAX)?;
-        }
         read.band = from.f32_in(1.0, BAND_MAX)?;
+        let means = [&mut read.level, &mut read.fast, &mut read.last, &mut read.smooth, &mut read.residual];
+        for mean in means {
+            *mean = from.f64_in(-f64::MAX, f64::MAX)?;
+        }
+        read.sustained = from.f64_in(-SUSTAINED_BOUND, SUSTAINED_BOUND)?;
+        read.restless = from.f64_in(0.0, f64::MAX)?;
         for error in &mut read.errors {
             *error = Spread::decode(from)?;
         }
         read.season = Season::decode(from)?;
-        read.by_level = Novelty::decode(from)?;
         read.by_change = Novelty::decode(from)?;
         read.by_season = Novelty::decode(from)?;
+        for lattice in &mut read.lattices {
+            *lattice = Lattice::decode(from)?;
+        }
         Ok(read)
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Joint {
 pub(super) struct Distance {
     /// Root of the mean squared decorrelated error; about 1 is usual.
     value: f64,
+    /// Logarithm of 1 + that.
+    pub(super) logarithm: f64,
     /// Logarithmic magnitude of what it is beyond the usual.
     pub(super) magnitude: f64,
     /// Share of the squared distance by field; they sum to the squared distance, and may be negative.
@@ -55,8 +57,15 @@ impl Joint {
         self.fields += 1;
     }
 
+    /// Says how far standardised errors are out, then learns them. `ridge` is added to the variances.
+    pub(super) fn step(&mut self, errors: &[f64], ridge: f64, parameters: &Parameters) -> Distance {
+        let distance = self.distance(errors, ridge, parameters);
+        self.learn(errors, &distance, parameters);
+        distance
+    }
+
     /// The distance of standardised errors (NaN where missing, which counts as no error).
-    pub(super) fn distance(&self, errors: &[f64], parameters: &Parameters) -> Distance {
+    fn distance(&self, errors: &[f64], ridge: f64, parameters: &Parameters) -> Distance {
         let n = self.fields;
         assert_eq!(errors.len(), n);
         let mut lower = [[0.0; BLOCK]; BLOCK];
@@ -67,7 +76,7 @@ impl Joint {
             for j in 0..=i {
                 let value = self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j]);
                 if i == j {
-                    lower[i][i] = (value + parameters.joint_ridge).max(1e-9).sqrt();
+                    lower[i][i] = (value + ridge).max(1e-9).sqrt();
                 } else {
                     lower[i][j] = value / lower[j][j];
                 }
@@ -90,11 +99,16 @@ impl Joint {
         for (solved, error) in solved.iter_mut().zip(errors) {
             *solved *= if error.is_nan() { 0.0 } else { *error };
         }
-        Distance { value, magnitude: trust * parameters.magnitude(beyond), by_field: solved }
+        Distance {
+            value,
+            logarithm: trust * libm::log1p(value),
+            magnitude: trust * parameters.magnitude(beyond),
+            by_field: solved,
+        }
     }
 
     /// Learns the errors whose distance was `distance`.
-    pub(super) fn learn(&mut self, errors: &[f64], distance: &Distance, parameters: &Parameters) {
+    fn learn(&mut self, errors: &[f64], distance: &Distance, parameters: &Parameters) {
         self.count = self.count.saturating_add(1);
         let gain = 1.0 / f64::from(self.count).min(parameters.memory);
         self.distance.learn(distance.value - 1.0, gain, SPREAD_MIN);
@@ -146,13 +160,13 @@ mod tests {
         for i in 0..2000 {
             let x = ((i * 37) % 41) as f64 / 10.0 - 2.0;
             let errors = [x, -x + ((i * 17) % 11) as f64 / 50.0 - 0.1];
-            let distance = joint.distance(&errors, &parameters);
+            let distance = joint.distance(&errors, 0.01, &parameters);
             joint.learn(&errors, &distance, &parameters);
         }
-        let usual = joint.distance(&[1.5, -1.5], &parameters);
-        let broken = joint.distance(&[1.5, 1.5], &parameters);
+        let usual = joint.distance(&[1.5, -1.5], 0.01, &parameters);
+        let broken = joint.distance(&[1.5, 1.5], 0.01, &parameters);
         assert!(broken.magnitude > usual.magnitude + 1.0, "{} {}", broken.magnitude, usual.magnitude);
-        assert!(joint.distance(&[1.5, f64::NAN], &parameters).magnitude.is_finite());
+        assert!(joint.distance(&[1.5, f64::NAN], 0.01, &parameters).magnitude.is_finite());
         let total: f64 = broken.by_field.iter().sum();
         assert!((total / (broken.value * broken.value * 2.0) - 1.0).abs() < 1e-9);
     }

@@ -4,6 +4,7 @@ mod codec;
 mod default;
 mod field;
 mod joint;
+mod lattice;
 mod novelty;
 mod parameters;
 mod season;

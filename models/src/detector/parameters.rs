@@ -4,7 +4,7 @@ use crate::snapshot::detector;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/3";
+const METHOD: &str = "kizashi/default/4";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,18 +21,36 @@ pub struct Parameters {
     /// Share of the level's spread that is added to a forecast's error: a forecast that was exact so far
     /// is not trusted to be exact for ever.
     pub error_floor: f64,
-    /// Width of a quantiser's step, in asinh of the standardised distance, for the distance from the level.
-    pub step_level: f64,
-    /// The same for the change from the last value.
+    /// Width of a quantiser's step, in asinh of the standardised distance, for the change from the last value.
     pub step_change: f64,
-    /// The same for the distance from the season. The three differ so that their edges don't coincide.
+    /// The same for the distance from the season. The two differ so that their edges don't coincide.
     pub step_season: f64,
-    /// Weight of the novelty of the level; the three weights sum to 1.
-    pub weight_level: f64,
+    /// Observations over which the counts of a lattice forget 63 %.
+    pub memory_lattice: f64,
+    /// Observations that the smoothed value is a mean of.
+    pub memory_smooth: f64,
+    /// Observations that the sustained distance from the fast level is a mean of: 1 / lambda of an EWMA chart.
+    pub memory_sustained: f64,
+    /// Observations that the size of changes is a mean of.
+    pub memory_restless: f64,
+    /// Weight of the novelty of the value.
+    pub weight_value: f64,
+    /// Weight of the novelty of the smoothed value.
+    pub weight_smooth: f64,
     /// Weight of the novelty of the change.
     pub weight_change: f64,
-    /// Weight of the novelty of the distance from the season.
-    pub weight_season: f64,
+    /// Weight of the novelty of the sustained distance from the fast level.
+    pub weight_sustained: f64,
+    /// Weight of the novelty of the size of recent changes.
+    pub weight_restless: f64,
+    /// Weight of the novelty of the change in its context.
+    pub weight_context_change: f64,
+    /// Weight of the novelty of the distance from the season in its context.
+    pub weight_context_season: f64,
+    /// Weight of the logarithm of how far the distance from the fast level is beyond those seen.
+    pub weight_outside: f64,
+    /// The novelty that counts as one unit of magnitude in the evidence for surprise.
+    pub whole: f64,
     /// Log-magnitude beyond which a forecast error counts little more: 4 is an error of 53 mean errors.
     pub magnitude_knee: f64,
     /// Slope (logarithmic) beyond the knee.
@@ -43,12 +61,16 @@ pub struct Parameters {
     pub joint_ridge: f64,
     /// Bound of a standardised error in the joint distribution, in mean errors.
     pub joint_bound: f64,
-    /// What a surprise counts for at least in the onset, however familiar its kind.
-    pub familiar: f64,
-    /// What a unit of magnitude adds to that.
-    pub familiar_magnitude: f64,
-    /// The weight from which on a surprise counts whole in the onset.
-    pub whole: f64,
+    /// The same for the sustained distances, in squared units of them.
+    pub joint_ridge_sustained: f64,
+    /// Weight of the fields' mean novelty in the onset of a vector.
+    pub weight_vector_novelty: f64,
+    /// Weight of the joint distance of the errors there.
+    pub weight_distance: f64,
+    /// Weight of the joint distance of the sustained distances there.
+    pub weight_vector_sustained: f64,
+    /// The onset of one unit of novelty.
+    pub onset_scale: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
     pub onset_memory: f64,
     /// Observations after which half of an onset is believed.
@@ -101,20 +123,33 @@ impl Parameters {
             visits_day: value("visits_day", 1.0..=255.0, |p| p.visits_day)?,
             visits_week: value("visits_week", 1.0..=255.0, |p| p.visits_week)?,
             error_floor: value("error_floor", 1e-9..=1.0, |p| p.error_floor)?,
-            step_level: value("step_level", 0.01..=100.0, |p| p.step_level)?,
             step_change: value("step_change", 0.01..=100.0, |p| p.step_change)?,
             step_season: value("step_season", 0.01..=100.0, |p| p.step_season)?,
-            weight_level: value("weight_level", 0.0..=1.0, |p| p.weight_level)?,
-            weight_change: value("weight_change", 0.0..=1.0, |p| p.weight_change)?,
-            weight_season: value("weight_season", 0.0..=1.0, |p| p.weight_season)?,
+            memory_lattice: value("memory_lattice", 2.0..=1e9, |p| p.memory_lattice)?,
+            memory_smooth: value("memory_smooth", 1.0..=1e9, |p| p.memory_smooth)?,
+            memory_sustained: value("memory_sustained", 1.0..=1e9, |p| p.memory_sustained)?,
+            memory_restless: value("memory_restless", 1.0..=1e9, |p| p.memory_restless)?,
+            weight_value: value("weight_value", 0.0..=10.0, |p| p.weight_value)?,
+            weight_smooth: value("weight_smooth", 0.0..=10.0, |p| p.weight_smooth)?,
+            weight_change: value("weight_change", 0.0..=10.0, |p| p.weight_change)?,
+            weight_sustained: value("weight_sustained", 0.0..=10.0, |p| p.weight_sustained)?,
+            weight_restless: value("weight_restless", 0.0..=10.0, |p| p.weight_restless)?,
+            weight_context_change: value("weight_context_change", 0.0..=10.0, |p| p.weight_context_change)?,
+            weight_context_season: value("weight_context_season", 0.0..=10.0, |p| p.weight_context_season)?,
+            weight_outside: value("weight_outside", 0.0..=10.0, |p| p.weight_outside)?,
+            whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
             magnitude_knee: value("magnitude_knee", 0.1..=100.0, |p| p.magnitude_knee)?,
             magnitude_slope: value("magnitude_slope", 0.0..=1.0, |p| p.magnitude_slope)?,
             weight_joint: value("weight_joint", 0.0..=100.0, |p| p.weight_joint)?,
             joint_ridge: value("joint_ridge", 1e-9..=1e3, |p| p.joint_ridge)?,
             joint_bound: value("joint_bound", 1.0..=1e3, |p| p.joint_bound)?,
-            familiar: value("familiar", 0.0..=1.0, |p| p.familiar)?,
-            familiar_magnitude: value("familiar_magnitude", 0.0..=1.0, |p| p.familiar_magnitude)?,
-            whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
+            joint_ridge_sustained: value("joint_ridge_sustained", 1e-9..=1e3, |p| p.joint_ridge_sustained)?,
+            weight_vector_novelty: value("weight_vector_novelty", 0.0..=10.0, |p| p.weight_vector_novelty)?,
+            weight_distance: value("weight_distance", 0.0..=10.0, |p| p.weight_distance)?,
+            weight_vector_sustained: value("weight_vector_sustained", 0.0..=10.0, |p| {
+                p.weight_vector_sustained
+            })?,
+            onset_scale: value("onset_scale", 1e-3..=100.0, |p| p.onset_scale)?,
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
             caution: value("caution", 1.0..=1e9, |p| p.caution)?,
             caution_tail: value("caution_tail", 1.0..=1e9, |p| p.caution_tail)?,

@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use crate::detector::StateError;
+use std::f64::consts::LN_10;
 
 const BINS: usize = 64;
 /// Width of a bin in units of evidence, which is logarithmic: 64 bins reach 5.3, that is 1 of novelty and a
@@ -19,17 +20,21 @@ const TAIL_MAX: f64 = 10.0;
 /// that this counts for: the body of a distribution falls more slowly than its tail.
 const DECADE_PRIOR: f64 = 0.3;
 const DECADE_PRIOR_COUNT: f64 = 200.0;
+/// So few exceedances stand behind the slope of the tail. With it uncertain, the share of new observations far out is
+/// that of a generalised Pareto distribution of shape 1 / so many, not of an exponential one (the predictive
+/// distribution under a gamma prior); this also keeps a surprise of 20 from being claimed of any series.
+const EXCEEDANCES: f64 = 6.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
-const DECADE_MIN: f64 = 0.17;
+const DECADE_MIN: f64 = 0.11;
 /// Evidence beyond this surprise is learnt as if it had been no more surprising, but at least half a decade
 /// beyond the tail's edge: an anomaly makes its kind more usual without stretching the tail to its size.
 const LEARNT_MAX: f64 = 5.0;
 const LEARNT_DECADES_MIN: f64 = 0.5;
 /// At this many observations all counts are halved, so that the distribution follows a drift.
 const TOTAL_MAX: u32 = 8192;
-/// At this observation of the series they are halved once more: the evidence so far came from models that
-/// had still to learn level and season.
+/// At this observation of the series, and at twice it, they are halved once more: the evidence so far came from
+/// models that had still to learn level and season.
 const GROWN: u32 = 1024;
 
 /// Survival function of the prior at the lower edge of each bin.
@@ -44,9 +49,9 @@ const PRIOR_SURVIVAL: [f64; BINS + 1] = {
 };
 
 /// A histogram of past evidence. Surprise is -log10 of the share of observations that had as much; beyond
-/// the ten highest it goes on along a straight line, through the evidence exceeded by ten and by a
-/// hundred of the past observations (a peaks-over-threshold tail of exponential shape). Evidence being logarithmic in the error, that is a power law: it
-/// never says that something is impossible, and overstates no tail that is thinner.
+/// the ten highest it goes on by the fall of evidence between the hundredth and the tenth of the past
+/// observations (peaks over threshold), with what that leaves uncertain. Evidence being logarithmic in the error,
+/// that is a power law: it never says that something is impossible, and overstates no tail that is thinner.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tail {
     counts: [u16; BINS],
@@ -91,7 +96,9 @@ impl Tail {
                     let decade = decade.max(DECADE_MIN);
                     let base = -libm::log10(tail);
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
-                    return (base + (evidence - edge) / decade * trust, evidence.min(learnt));
+                    let beyond = (evidence - edge) / decade * trust * LN_10;
+                    let decades = EXCEEDANCES * libm::log10(1.0 + beyond / EXCEEDANCES);
+                    return (base + decades, evidence.min(learnt));
                 }
                 (Some(edge), Some(share)) if evidence <= edge => {
                     return ((-libm::log10(share)).max(0.0), evidence);
@@ -106,7 +113,7 @@ impl Tail {
     pub(super) fn learn(&mut self, evidence: f64, count: u32) {
         self.counts[bin_of(evidence)] += 1;
         self.total += 1;
-        if self.total >= TOTAL_MAX || count == GROWN {
+        if self.total >= TOTAL_MAX || count == GROWN || count == 2 * GROWN {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
         }
@@ -158,10 +165,12 @@ mod tests {
             let share = (f64::from((i * 4099) % 8000) + 0.5) / 8000.0;
             tail.learn(-libm::log10(share) / 2.0, i);
         }
-        for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0), (3.0, 6.0)] {
+        for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0)] {
             let found = tail.judge(evidence, 1.0).0;
             assert!((found - surprise).abs() < 0.1 * surprise, "{evidence}: {found} against {surprise}");
         }
+        let far = tail.judge(3.0, 1.0).0;
+        assert!((4.8..5.4).contains(&far), "{far} of 6: the slope is not known so well");
     }
 
     proptest! {

@@ -1,0 +1,282 @@
+//! Novelty on a lattice of equal cells that spans what a series has shown so far.
+
+use super::Range;
+use super::codec::{Decoder, Encoder};
+use crate::detector::StateError;
+
+/// Cells at most, from that of the lowest value to that of the highest.
+pub(super) const CELLS: usize = 14;
+/// Cells that the first difference of two values spans.
+pub(super) const FIRST: f64 = 10.0;
+/// The same for a second lattice on the same values, whose cells are apart from the first one's by half of the factor of
+/// 2 that merging knows: together they depend little on where the cells of each happen to lie.
+pub(super) const STAGGERED: f64 = FIRST / std::f64::consts::SQRT_2;
+/// Cells that a declared range spans.
+const DECLARED: usize = 12;
+/// Values farther away than so many cells are taken to lie there.
+const FAR: f64 = 1e12;
+/// Observations after which the lattice asks whether it is still as wide as the series.
+const REVIEW: u16 = 1024;
+/// It is not where all of these fell into so few cells,
+const NARROW: f64 = 2.0;
+/// and no more of the mass than this lies elsewhere: a value seen once is forgotten so far in 3,200 observations.
+const FORGOTTEN: f32 = 0.2;
+
+/// Counts of the cells that values fell into. Where a value lies beyond the lattice, neighbouring cells are merged in
+/// pairs until it doesn't: so the cells are fine enough for what the series does, no range needs to be known, and a
+/// count never means something else than it did.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Lattice {
+    /// Centre of cell 0.
+    anchor: f64,
+    /// Width of a cell; 0 while only one value was seen.
+    width: f64,
+    lowest: i64,
+    highest: i64,
+    /// Lowest and highest value since the last review.
+    low: f64,
+    high: f64,
+    seen: u16,
+    known: bool,
+    counts: [f32; CELLS],
+}
+
+/// How a value stands to a lattice before it was counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    /// 1 / (1 + count of its cell): 1 is new, towards 0 usual.
+    pub(super) novelty: f64,
+    /// How many cells it lies beyond those seen; 0 among them.
+    pub(super) outside: f64,
+}
+
+impl Lattice {
+    pub(super) const fn new() -> Self {
+        Lattice {
+            anchor: 0.0,
+            width: 0.0,
+            lowest: 0,
+            highest: 0,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
+            seen: 0,
+            known: false,
+            counts: [0.0; CELLS],
+        }
+    }
+
+    /// A lattice over a declared range: what lies in it is new until it is seen, what doesn't is outside.
+    pub(super) fn spanning(range: Range) -> Self {
+        let width = range.max / DECLARED as f64 - range.min / DECLARED as f64;
+        Lattice {
+            anchor: range.min + 0.5 * width,
+            width: width.max(f64::MIN_POSITIVE),
+            highest: DECLARED as i64 - 1,
+            known: true,
+            ..Lattice::new()
+        }
+    }
+
+    fn cell(&self, value: f64) -> i64 {
+        if self.width == 0.0 {
+            return if value == self.anchor { 0 } else { FAR as i64 };
+        }
+        libm::floor((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR) as i64
+    }
+
+    /// Says where `value`, which is finite, stands, then counts it. Counts keep the share `keep` of themselves with
+    /// each observation. `first` is the number of cells that the first difference of two values is to span.
+    pub(super) fn place(&mut self, value: f64, first: f64, keep: f32) -> Place {
+        if !self.known {
+            self.known = true;
+            self.anchor = value;
+            self.counts[0] = 1.0;
+            return Place { novelty: 1.0, outside: 0.0 };
+        }
+        let mut cell = self.cell(value);
+        let place = if (self.lowest..=self.highest).contains(&cell) {
+            let count = self.counts[(cell - self.lowest) as usize];
+            Place { novelty: 1.0 / (1.0 + f64::from(count)), outside: 0.0 }
+        } else {
+            let outside = (self.lowest - cell).max(cell - self.highest);
+            Place { novelty: 1.0, outside: outside as f64 }
+        };
+        if self.width == 0.0 && value != self.anchor {
+            self.width = ((value - self.anchor).abs() / first).max(f64::MIN_POSITIVE);
+            cell = self.cell(value);
+        }
+        while cell.max(self.highest) - cell.min(self.lowest) >= CELLS as i64 {
+            self.merge();
+            cell = self.cell(value);
+        }
+        if cell < self.lowest {
+            self.counts.rotate_right((self.lowest - cell) as usize);
+            self.lowest = cell;
+        }
+        self.highest = self.highest.max(cell);
+        self.counts.iter_mut().for_each(|count| *count *= keep);
+        self.counts[(cell - self.lowest) as usize] += 1.0;
+        (self.low, self.high) = (self.low.min(value), self.high.max(value));
+        self.seen += 1;
+        if self.seen >= REVIEW {
+            self.review();
+        }
+        place
+    }
+
+    /// Merges cells 2k and 2k + 1 to cell k.
+    fn merge(&mut self) {
+        let half = |cell: i64| cell.div_euclid(2);
+        let lowest = half(self.lowest);
+        let mut counts = [0.0; CELLS];
+        for (i, count) in (self.lowest..=self.highest).zip(self.counts) {
+            counts[(half(i) - lowest) as usize] += count;
+        }
+        self.counts = counts;
+        self.anchor += 0.5 * self.width;
+        self.width *= 2.0;
+        (self.lowest, self.highest) = (lowest, half(self.highest));
+    }
+
+    /// Narrows a lattice that was stretched by values long gone to the values since the last review, over which its
+    /// mass is spread.
+    fn review(&mut self) {
+        let (low, high) = (self.low, self.high);
+        (self.low, self.high, self.seen) = (f64::INFINITY, f64::NEG_INFINITY, 0);
+        if high <= low || high - low > NARROW * self.width {
+            return;
+        }
+        let (first, last) = (self.cell(low), self.cell(high));
+        let within = |cell: i64| (first..=last).contains(&cell);
+        let mass = |inside: bool| -> f32 {
+            let cells = (self.lowest..=self.highest).zip(self.counts);
+            cells.filter(|(cell, _)| within(*cell) == inside).map(|(_, count)| count).sum()
+        };
+        let (rest, all) = (mass(false), mass(true));
+        if rest > FORGOTTEN {
+            return;
+        }
+        self.width = ((high - low) / FIRST).max(f64::MIN_POSITIVE);
+        self.anchor = low;
+        self.lowest = 0;
+        self.highest = self.cell(high).clamp(0, CELLS as i64 - 1);
+        let cells = self.highest as usize + 1;
+        self.counts = [0.0; CELLS];
+        self.counts[..cells].fill(all / cells as f32);
+    }
+
+    pub(super) fn encode(&self, out: &mut Encoder) {
+        out.bytes(&[u8::from(self.known), (self.highest - self.lowest) as u8]);
+        if !self.known {
+            return;
+        }
+        out.u16(self.seen);
+        out.f64(self.anchor);
+        out.f64(self.width);
+        out.f64(self.lowest as f64);
+        out.f64(self.low);
+        out.f64(self.high);
+        let cells = (self.highest - self.lowest) as usize + 1;
+        self.counts[..cells].iter().for_each(|count| out.f32(*count));
+    }
+
+    pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
+        let mut read = Lattice::new();
+        read.known = from.u8_to(1)? == 1;
+        let above = from.u8_to(CELLS as u8 - 1)?;
+        if !read.known {
+            return Ok(read);
+        }
+        read.seen = from.u16()?;
+        if read.seen >= REVIEW {
+            return Err(StateError(format!("{} observations since a review", read.seen)));
+        }
+        read.anchor = from.f64_in(-f64::MAX, f64::MAX)?;
+        read.width = from.f64_in(0.0, f64::MAX)?;
+        read.lowest = from.f64_in(-FAR, FAR)? as i64;
+        read.highest = read.lowest + i64::from(above);
+        read.low = from.f64_in(f64::NEG_INFINITY, f64::INFINITY)?;
+        read.high = from.f64_in(f64::NEG_INFINITY, f64::INFINITY)?;
+        for count in &mut read.counts[..usize::from(above) + 1] {
+            *count = from.f32_in(0.0, f32::MAX)?;
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn novelty(lattice: &mut Lattice, value: f64) -> f64 {
+        lattice.place(value, FIRST, 1.0).novelty
+    }
+
+    #[test]
+    fn what_was_often_seen_is_usual_and_what_lies_beyond_is_new() {
+        let mut lattice = Lattice::new();
+        for i in 0..500 {
+            lattice.place(f64::from(i % 10), FIRST, 1.0);
+        }
+        assert!(novelty(&mut lattice, 5.0) < 0.03);
+        let place = lattice.place(100.0, FIRST, 1.0);
+        assert_eq!(place.novelty, 1.0);
+        assert!(place.outside > 30.0, "{place:?}");
+        assert!(novelty(&mut lattice, 5.0) < 0.03, "merging keeps what was counted");
+        assert_eq!(novelty(&mut lattice, 100.0), 0.5);
+    }
+
+    #[test]
+    fn a_constant_that_changes_is_new_at_once() {
+        let mut lattice = Lattice::new();
+        for _ in 0..100 {
+            lattice.place(7.0, FIRST, 1.0);
+        }
+        assert_eq!(novelty(&mut lattice, 7.5), 1.0);
+    }
+
+    #[test]
+    fn a_declared_range_sets_the_cells_and_what_lies_beyond_is_outside() {
+        let mut lattice = Lattice::spanning(Range { min: 0.0, max: 12.0 });
+        assert_eq!(lattice.place(3.2, FIRST, 1.0), Place { novelty: 1.0, outside: 0.0 });
+        assert_eq!(lattice.place(3.7, FIRST, 1.0), Place { novelty: 0.5, outside: 0.0 });
+        assert!(lattice.place(20.0, FIRST, 1.0).outside > 7.0);
+    }
+
+    #[test]
+    fn one_absurd_value_does_not_blind_it_for_ever() {
+        let mut lattice = Lattice::new();
+        let keep = 1.0 - 1.0 / 2000.0;
+        for i in 0..8000_u32 {
+            lattice.place(if i == 100 { 1e15 } else { f64::from(i % 10) }, FIRST, keep);
+        }
+        assert_eq!(lattice.place(30.0, FIRST, keep).novelty, 1.0);
+        assert!(lattice.place(4.0, FIRST, keep).novelty < 0.1);
+    }
+
+    proptest! {
+        #[test]
+        fn scaling_by_a_power_of_two_changes_nothing(values in prop::collection::vec(-1e6..1e6f64, 1..300), power in -40..40i32) {
+            let (mut one, mut other) = (Lattice::new(), Lattice::new());
+            let scale = libm::exp2(f64::from(power));
+            for value in values {
+                prop_assert_eq!(one.place(value, FIRST, 0.99), other.place(value * scale, FIRST, 0.99));
+            }
+        }
+
+        #[test]
+        fn every_value_has_a_place_and_bytes_bring_it_back(
+            values in prop::collection::vec(prop_oneof![-1e300..1e300f64, -1.0..1.0f64, Just(0.0), Just(1e-300)], 1..300),
+        ) {
+            let mut lattice = Lattice::new();
+            for value in values {
+                let place = lattice.place(value, FIRST, 0.999);
+                prop_assert!(place.novelty > 0.0 && place.novelty <= 1.0 && place.outside >= 0.0);
+                let mut bytes = Vec::new();
+                lattice.encode(&mut Encoder(&mut bytes));
+                prop_assert_eq!(&Lattice::decode(&mut Decoder(&bytes)).unwrap(), &lattice);
+            }
+        }
+    }
+}
