@@ -1,5 +1,5 @@
 //! What the real binary costs: idle, with 100,000 live series, to start, and to come back from `kill -9`; and, with the
-//! arguments `series COUNT`, with so many series, most of them cold.
+//! arguments `series COUNT` or `series COUNT LIVE`, with so many series, of which the default or LIVE may be live.
 
 use kizashi_bench::put_until_taken;
 use kizashi_proto::v1::{
@@ -29,15 +29,19 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => small(folder.path()).await,
-        ["series", count] => many(folder.path(), count.parse().expect("COUNT is a number")).await,
-        _ => panic!("no arguments, or `series COUNT`, are known: {arguments:?}"),
+        ["series", count] => many(folder.path(), count.parse().expect("COUNT is a number"), "").await,
+        ["series", count, live] => {
+            let config = format!("[keep]\nseries_live_max = {live}\n");
+            many(folder.path(), count.parse().expect("COUNT is a number"), &config).await;
+        }
+        _ => panic!("no arguments, or `series COUNT [LIVE]`, are known: {arguments:?}"),
     }
 }
 
-/// Many series under the default configuration.
-async fn many(folder: &Path, series: usize) {
+/// Many series.
+async fn many(folder: &Path, series: usize, config: &str) {
     let data = folder.join("series");
-    let service = Service::start(&data);
+    let service = Service::start_with(&data, config, &[]);
     put(&service, series, series * 6).await;
     report(&service, &format!("{series} series, 6 observations each"));
     tokio::time::sleep(REST).await;
@@ -46,14 +50,14 @@ async fn many(folder: &Path, series: usize) {
     service.stop();
     println!("clean stop: {:.1} s", start.elapsed().as_secs_f64());
     let start = Instant::now();
-    let service = Service::start(&data);
+    let service = Service::start_with(&data, config, &[]);
     println!("clean restart: ready after {:.2} s", start.elapsed().as_secs_f64());
     report(&service, "restarted");
     put(&service, series, BACK_RECORDS).await;
     report(&service, &format!("{BACK_RECORDS} series observed again"));
     service.kill();
     let start = Instant::now();
-    let service = Service::start(&data);
+    let service = Service::start_with(&data, config, &[]);
     println!("kill -9 right behind: ready after {:.2} s", start.elapsed().as_secs_f64());
     service.stop();
 }
