@@ -10,7 +10,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields peers robustness quality)
+all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields incidents peers robustness quality)
 
 measure() {
     case "$1" in
@@ -26,6 +26,7 @@ measure() {
     calibration) "$release/calibration" ;;
     anomalies) "$release/generated_anomalies" ;;
     fields) "$release/struck_fields" ;;
+    incidents) "$release/incidents" ;;
     peers) bench/river/run.sh ;;
     robustness | quality)
         if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi

@@ -5,6 +5,7 @@
 //! mathematics is `libm`'s.
 
 mod anomalies;
+mod failures;
 mod labelled;
 mod normal;
 mod random;
@@ -12,6 +13,7 @@ mod season;
 mod vectors;
 
 pub use anomalies::Anomaly;
+pub use failures::{Cause, Failure, Fleet, FleetOptions, FleetPoint, Struck};
 pub use labelled::{Labelled, Strike, labelled, labelled_as, strike};
 pub use normal::{INTERVAL_MS, Kind, Series};
 pub use random::Random;
