@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["alerts", "records", "series", "status"].map(|name| format!("kizashi/v1/{name}.proto"));
+    let files =
+        ["alerts", "incidents", "records", "series", "status"].map(|name| format!("kizashi/v1/{name}.proto"));
     println!("cargo:rerun-if-changed=kizashi");
     let descriptors = protox::compile(files, ["."])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

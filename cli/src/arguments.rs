@@ -32,6 +32,8 @@ pub enum Command {
     Agent(Agent),
     /// Print alerts, newest first, or as they happen
     Alerts(Alerts),
+    /// Print which series broke together, newest first, or as it happens
+    Incidents(Incidents),
     /// Look at records that could not be decoded, or try them again
     #[command(subcommand)]
     DeadLetters(DeadLetters),
@@ -224,6 +226,29 @@ pub struct Alerts {
     /// Terms such as `series:web-*`, `severity>=warning`, `open:true`
     #[arg(long, default_value = "", value_name = "TERMS")]
     pub filter: String,
+    /// At most so many of the past
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub limit: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: Server,
+}
+
+/// `kizashi incidents`.
+#[derive(Args, Debug)]
+pub struct Incidents {
+    /// Go on and print incidents as they open, grow and close
+    #[arg(long, short)]
+    pub watch: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Only those that are open
+    #[arg(long)]
+    pub open: bool,
+    /// Each with its alerts, a line each
+    #[arg(long, short, conflicts_with = "json")]
+    pub members: bool,
     /// At most so many of the past
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub limit: u32,

@@ -104,7 +104,7 @@ fn print(arguments: &Alerts, alert: &Alert, change: Type) -> Result<(), Failure>
         _ => "opened",
     };
     let when = if change == Type::Closed { alert.closed } else { alert.opened };
-    let (when, severity) = (time(when), severity(alert).to_uppercase());
+    let (when, severity) = (time(when), severity_name(alert.severity()).to_uppercase());
     report::line(format_args!("{}  {what}  {severity:<8}  {}", when.as_deref().unwrap_or("-"), alert.why))
 }
 
@@ -126,16 +126,18 @@ fn object(alert: &Alert) -> Value {
         })
     });
     json!({
-        "id": alert.id, "stream": alert.stream, "series": alert.series, "kind": kind(alert), "severity": severity(alert),
+        "id": alert.id, "stream": alert.stream, "series": alert.series, "kind": kind_name(alert.kind()), "severity": severity_name(alert.severity()),
         "opened": time(alert.opened), "last": time(alert.last), "closed": time(alert.closed),
         "surprise": alert.surprise, "anomaly_score": alert.anomaly_score, "observations": alert.observations,
         "fields": fields, "nearest": nearest, "why": alert.why, "snapshot": alert.snapshot,
         "shard": alert.shard, "sequence_number": alert.sequence_number, "index": alert.index,
+        "incident": alert.incident,
     })
 }
 
-fn severity(alert: &Alert) -> &'static str {
-    match alert.severity() {
+/// As in filters.
+pub fn severity_name(severity: Severity) -> &'static str {
+    match severity {
         Severity::Critical => "critical",
         Severity::Warning => "warning",
         Severity::Info => "info",
@@ -143,8 +145,9 @@ fn severity(alert: &Alert) -> &'static str {
     }
 }
 
-fn kind(alert: &Alert) -> &'static str {
-    match alert.kind() {
+/// As in filters.
+pub fn kind_name(kind: AlertKind) -> &'static str {
+    match kind {
         AlertKind::Anomaly => "anomaly",
         AlertKind::Silence => "silence",
         AlertKind::Unspecified => "unknown",

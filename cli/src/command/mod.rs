@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod backtest;
 mod dead_letters;
+mod incidents;
 mod put;
 mod replay;
 mod serve;
@@ -27,6 +28,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Put(arguments) => client(put::run(arguments)),
         Command::Agent(arguments) => client(agent::run(arguments)),
         Command::Alerts(arguments) => client(alerts::run(arguments)),
+        Command::Incidents(arguments) => client(incidents::run(arguments)),
         Command::DeadLetters(arguments) => client(dead_letters::run(arguments)),
         Command::Replay(arguments) => client(replay::run(arguments)),
         Command::Backtest(arguments) => backtest::run(arguments),

@@ -34,6 +34,7 @@ use kizashi_stream::{
     embedded::{DataDirectory, EmbeddedStreams, Options},
     kinesis,
 };
+use parking_lot::Mutex;
 use std::{io::IsTerminal, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -119,13 +120,14 @@ async fn serve(config: &Config, detector: DefaultDetector) -> Result<(), Failure
     let counted = Arc::new(CountedStream::new(streams.clone(), registry.clone(), names));
     let refused = counted.clone();
     let meter = status::Meter::start(&registry, stores.clone(), &streams, snapshot, config).await;
+    let metrics = metrics(registry.clone(), views.clone());
     let parts = Parts {
         stream: counted.clone(),
         views,
         history: stores,
         dead_letters: Arc::new(Replay::new(streams.clone(), &watched, settlements)),
         workers: Arc::new(move || meter.status()),
-        metrics: Arc::new(move || registry.render()),
+        metrics,
         assets: Arc::new(|path, accept_encoding| {
             Some(kizashi_dashboard::respond(path, accept_encoding).map(Bytes::from_static))
         }),
@@ -159,6 +161,26 @@ async fn serve(config: &Config, detector: DefaultDetector) -> Result<(), Failure
     let ended = ended.await;
     workers.stop().await;
     ended
+}
+
+/// The metrics as a text, those of the views brought up to date.
+fn metrics(registry: Arc<Registry>, views: Arc<Views>) -> Arc<dyn Fn() -> String + Send + Sync> {
+    let open =
+        registry.gauge("kizashi_open_incidents", "Incidents of several alerts of which one is open.", &[]);
+    let opened = registry.counter(
+        "kizashi_incidents_total",
+        "Incidents of several alerts that came up, those kept from before the start among them.",
+        &[],
+    );
+    let scraped = Mutex::new(());
+    Arc::new(move || {
+        // One at a time, so that what came up is counted once.
+        let _one = scraped.lock();
+        let counts = views.incidents().counts();
+        open.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
+        opened.add(counts.opened.saturating_sub(opened.get()));
+        registry.render()
+    })
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

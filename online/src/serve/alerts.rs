@@ -8,6 +8,7 @@ use crate::views::{
     token,
     watch::WatchError,
 };
+use kizashi_models::alert::Alert;
 use kizashi_proto::v1::{self, alerts_server::Alerts};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -35,6 +36,14 @@ impl AlertsService {
     pub(super) fn new(views: Arc<Views>, stop: Stop) -> Self {
         Self { views, watches: Arc::new(Semaphore::new(WATCHES_MAX)), stop }
     }
+
+    /// An alert with the incident that it is part of with others.
+    fn alert_of_incident(&self, alert: &Alert) -> v1::Alert {
+        let incident =
+            self.views.incidents().of_alert(alert.id).filter(|incident| incident.members.len() > 1);
+        let incident = incident.map_or_else(String::new, |incident| incident.id.to_string());
+        v1::Alert { incident, ..wire::alert(alert) }
+    }
 }
 
 #[tonic::async_trait]
@@ -51,7 +60,7 @@ impl Alerts for AlertsService {
         let after = super::page_token(&scope, &request.page_token, SortKey::decode)?;
         let page = self.views.alerts(&filter, order, after, count);
         Ok(Response::new(v1::ListAlertsResponse {
-            alerts: page.alerts.iter().map(|alert| wire::alert(alert)).collect(),
+            alerts: page.alerts.iter().map(|alert| self.alert_of_incident(alert)).collect(),
             next_page_token: page.next.map_or_else(String::new, |key| token::seal(&scope, &key.encode())),
             watch_token: page.watch_token,
         }))
@@ -64,7 +73,7 @@ impl Alerts for AlertsService {
         let alert = self.views.alert(parsed);
         let alert =
             alert.ok_or_else(|| errors::not_found("alert", &id, format!("no alert `{id}` is kept")))?;
-        Ok(Response::new(wire::alert(&alert)))
+        Ok(Response::new(self.alert_of_incident(&alert)))
     }
 
     type WatchAlertsStream = ReceiverStream<Result<v1::AlertEvent, Status>>;

@@ -5,6 +5,7 @@ mod dead_letters;
 mod downsample;
 mod errors;
 mod guard;
+mod incidents;
 mod listen;
 mod records;
 mod series;
@@ -35,8 +36,9 @@ use bytes::Bytes;
 use kizashi_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
-        alerts_server::AlertsServer, dead_letters_server::DeadLettersServer, records_server::RecordsServer,
-        series_server::SeriesServer, status_server::StatusServer,
+        alerts_server::AlertsServer, dead_letters_server::DeadLettersServer,
+        incidents_server::IncidentsServer, records_server::RecordsServer, series_server::SeriesServer,
+        status_server::StatusServer,
     },
 };
 use kizashi_stream::api::Stream;
@@ -82,6 +84,8 @@ pub struct Server {
     health: HealthReporter,
     stopper: watch::Sender<bool>,
     stop: Stop,
+    /// Whose incidents are brought up to date while it serves.
+    settled: Arc<Views>,
 }
 
 /// Puts the services together.
@@ -90,6 +94,8 @@ pub fn server(parts: Parts) -> Server {
     let Parts { stream, views, history, dead_letters, workers, metrics, assets, started_ms, limits } = parts;
     let (health, health_service) = tonic_health::server::health_reporter();
     let alerts = alerts::AlertsService::new(views.clone(), stop.clone());
+    let incidents = incidents::IncidentsService::new(views.clone(), stop.clone());
+    let settled = views.clone();
     let records = records::RecordsService::new(stream, stop.clone());
     let dead_letters = dead_letters::DeadLettersService { views: views.clone(), replay: dead_letters };
     let series = series::SeriesService::new(views.clone(), history);
@@ -101,6 +107,7 @@ pub fn server(parts: Parts) -> Server {
     };
     let grpc = Routes::default()
         .add_service(AlertsServer::new(alerts).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(IncidentsServer::new(incidents).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(RecordsServer::new(records).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(DeadLettersServer::new(dead_letters).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(SeriesServer::new(series).max_decoding_message_size(MESSAGE_BYTES_MAX))
@@ -116,15 +123,16 @@ pub fn server(parts: Parts) -> Server {
         .route("/metrics", get(move || async move { prometheus(metrics()) }))
         .fallback(move |request: Request| async move { fallback(&assets, &request) })
         .layer(middleware::from_fn(guard::guard));
-    Server { router, limits, health, stopper, stop }
+    Server { router, limits, health, stopper, stop, settled }
 }
 
 impl Server {
     /// Serves on `listener` until `shutdown` is done; then health turns to NOT_SERVING, watches end with
     /// UNAVAILABLE, and requests under way have ten seconds.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
-        let Self { router, limits, mut health, stopper, stop } = self;
+        let Self { router, limits, mut health, stopper, stop, settled } = self;
         set_health(&health, ServingStatus::Serving).await;
+        let settling = incidents::settle(settled, stop.clone());
         let serving = listen::run(listener, router, &limits, stop.receiver());
         let stopping = async {
             shutdown.await;
@@ -135,14 +143,15 @@ impl Server {
                 health.clear_service_status(service).await;
             }
         };
-        tokio::join!(serving, stopping);
+        tokio::join!(serving, settling, stopping);
     }
 }
 
 /// Names that health can be asked for; the empty one stands for the whole.
-const HEALTH_SERVICES: [&str; 6] = [
+const HEALTH_SERVICES: [&str; 7] = [
     "",
     <AlertsServer<alerts::AlertsService> as NamedService>::NAME,
+    <IncidentsServer<incidents::IncidentsService> as NamedService>::NAME,
     <RecordsServer<records::RecordsService> as NamedService>::NAME,
     <DeadLettersServer<dead_letters::DeadLettersService> as NamedService>::NAME,
     <SeriesServer<series::SeriesService> as NamedService>::NAME,

@@ -1,10 +1,13 @@
 //! From the models' types to those of the protocol.
 
-use kizashi_models::alert::{Alert, AlertId, AlertKind, Change, Severity};
+use kizashi_models::{
+    alert::{Alert, AlertId, AlertKind, Change, Severity},
+    incident::Incident,
+};
 use kizashi_proto::v1;
 use kizashi_stream::sequence::SequenceNumber;
 use prost_types::Timestamp;
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 /// Unix milliseconds as a timestamp.
 pub fn timestamp(ms: i64) -> Timestamp {
@@ -39,15 +42,8 @@ pub fn alert(alert: &Alert) -> v1::Alert {
         id: alert.id.to_string(),
         stream: alert.source.stream.to_string(),
         series: alert.series.to_string(),
-        kind: match alert.kind {
-            AlertKind::Anomaly => v1::AlertKind::Anomaly,
-            AlertKind::Silence => v1::AlertKind::Silence,
-        } as i32,
-        severity: match alert.severity {
-            Severity::Info => v1::Severity::Info,
-            Severity::Warning => v1::Severity::Warning,
-            Severity::Critical => v1::Severity::Critical,
-        } as i32,
+        kind: kind(alert.kind) as i32,
+        severity: severity(alert.severity) as i32,
         opened: Some(timestamp(alert.opened_ms)),
         last: Some(timestamp(alert.last_ms)),
         closed: alert.closed_ms.map(timestamp),
@@ -66,6 +62,45 @@ pub fn alert(alert: &Alert) -> v1::Alert {
             duration_ms: nearest.duration_ms,
             similarity: nearest.similarity,
         }),
+        incident: String::new(),
+    }
+}
+
+fn kind(kind: AlertKind) -> v1::AlertKind {
+    match kind {
+        AlertKind::Anomaly => v1::AlertKind::Anomaly,
+        AlertKind::Silence => v1::AlertKind::Silence,
+    }
+}
+
+fn severity(severity: Severity) -> v1::Severity {
+    match severity {
+        Severity::Info => v1::Severity::Info,
+        Severity::Warning => v1::Severity::Warning,
+        Severity::Critical => v1::Severity::Critical,
+    }
+}
+
+/// An incident as the protocol has it.
+pub fn incident(incident: &Incident) -> v1::Incident {
+    let member = |alert: &Arc<Alert>| v1::IncidentMember {
+        alert: alert.id.to_string(),
+        stream: alert.source.stream.to_string(),
+        series: alert.series.to_string(),
+        kind: kind(alert.kind) as i32,
+        severity: severity(alert.severity) as i32,
+        opened: Some(timestamp(alert.opened_ms)),
+        closed: alert.closed_ms.map(timestamp),
+    };
+    v1::Incident {
+        id: incident.id.to_string(),
+        opened: Some(timestamp(incident.opened_ms)),
+        last: Some(timestamp(incident.last_ms)),
+        closed: incident.closed_ms.map(timestamp),
+        severity: severity(incident.severity) as i32,
+        title: incident.title.clone(),
+        series: incident.series as u32,
+        members: incident.members.iter().map(member).collect(),
     }
 }
 

@@ -140,11 +140,12 @@ impl AlertBook {
         debug_assert_eq!(self.alerts.len(), self.closed.len() + self.open.len());
     }
 
-    /// Takes out all alerts of a shard.
-    pub fn clear(&mut self, shard: usize) {
+    /// Takes out all alerts of a shard, and says which.
+    pub fn clear(&mut self, shard: usize) -> Vec<AlertId> {
         let of_shard = self.alerts.iter().filter(|(_, (owner, _))| *owner == shard);
         let ids: Vec<AlertId> = of_shard.map(|(id, _)| *id).collect();
-        ids.into_iter().for_each(|id| self.remove(id));
+        ids.iter().for_each(|id| self.remove(*id));
+        ids
     }
 
     fn remove(&mut self, id: AlertId) {

@@ -4,6 +4,7 @@
 pub mod alert_book;
 pub mod dead_letters;
 pub mod filter;
+pub mod incidents;
 pub mod series_table;
 pub mod token;
 pub mod watch;
@@ -12,6 +13,7 @@ use crate::committed::{CommitSink, Committed, Restored, ShardRef};
 use alert_book::{AlertBook, AlertOrder, SortKey};
 use dead_letters::{DeadLetter, DeadLetterBook};
 use filter::Filter;
+use incidents::IncidentView;
 use kizashi_models::alert::{Alert, AlertId};
 use kizashi_storage::commit::{Commit, Control};
 use parking_lot::{Mutex, RwLock};
@@ -51,6 +53,7 @@ pub struct Views {
     /// The book and the hub change together, so that a list's watch token fits the list.
     alerts: Mutex<Alerts>,
     dead_letters: Mutex<DeadLetterBook>,
+    incidents: IncidentView,
     shards: RwLock<Shards>,
 }
 
@@ -86,8 +89,14 @@ impl Views {
             history,
             alerts: Mutex::new(Alerts { book, hub: Hub::new(limits.ring_commits) }),
             dead_letters: Mutex::new(DeadLetterBook::new(limits.dead_letters_max)),
+            incidents: IncidentView::new(limits.alerts_max),
             shards: RwLock::default(),
         }
+    }
+
+    /// Alerts of series that broke together.
+    pub fn incidents(&self) -> &IncidentView {
+        &self.incidents
     }
 
     /// Tables of the series of all shards that are scored.
@@ -217,9 +226,11 @@ impl CommitSink for Views {
         }
         shards.series[number].restore(restored.series);
         let mut alerts = self.alerts.lock();
-        alerts.book.clear(number);
-        for alert in restored.alerts {
-            alerts.book.put(number, Arc::new(alert));
+        let known = alerts.book.clear(number);
+        let kept: Vec<Arc<Alert>> = restored.alerts.into_iter().map(Arc::new).collect();
+        self.incidents.restored(&known, &kept);
+        for alert in kept {
+            alerts.book.put(number, alert);
         }
         alerts.hub.follow(number, shard, restored.next_commit);
     }
@@ -242,6 +253,7 @@ impl CommitSink for Views {
             for (_, alert) in &events {
                 alerts.book.put(number, alert.clone());
             }
+            self.incidents.committed(events.iter().map(|(_, alert)| alert));
             alerts.hub.committed(number, index, events);
         }
         series.observe(output);

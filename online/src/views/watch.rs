@@ -450,9 +450,14 @@ pub(crate) mod tests {
 
         /// Commits so many new alerts on a shard; `told` says whether the views hear of it.
         pub(crate) fn commit(&mut self, number: usize, events: usize, told: bool) -> Vec<AlertId> {
-            let events = (0..events).map(|_| {
+            self.commit_series(number, &vec!["cpu"; events], told)
+        }
+
+        /// Commits a new alert on each of these series.
+        pub(crate) fn commit_series(&mut self, number: usize, series: &[&str], told: bool) -> Vec<AlertId> {
+            let events = series.iter().map(|series| {
                 self.events += 1;
-                let alert = alert(self.events, "cpu", i64::from(self.events));
+                let alert = alert(self.events, series, i64::from(self.events));
                 AlertEvent { change: Change::Opened, alert }
             });
             let commit = Commit { events: events.collect(), ..Commit::default() };

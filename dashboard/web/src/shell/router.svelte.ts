@@ -2,6 +2,7 @@
 
 export type Route =
   | { page: "alerts" }
+  | { page: "incidents" }
   | { page: "all-series" }
   /** An empty stream stands for any. */
   | { page: "series"; key: string; stream: string }
@@ -12,6 +13,8 @@ export function parse(path: string, search: URLSearchParams): Route {
   switch (path.replace(/(.)\/$/, "$1")) {
     case "/":
       return { page: "alerts" };
+    case "/incidents":
+      return { page: "incidents" };
     case "/series": {
       // Not a segment of the path: browsers fold "." and ".." away there, and proxies decode slashes.
       const key = search.get("key");
@@ -32,6 +35,11 @@ export function seriesUrl(
   more: Record<string, string> = {},
 ): string {
   return `/series?${new URLSearchParams({ key: series, stream, ...more })}`;
+}
+
+/** The address of the incidents, with this one first. */
+export function incidentUrl(id: string): string {
+  return `/incidents?${new URLSearchParams({ id })}`;
 }
 
 class Router {

@@ -9,6 +9,8 @@ function route(address: string) {
 test.each([
   ["/", "alerts"],
   ["/?state=open", "alerts"],
+  ["/incidents", "incidents"],
+  ["/incidents?id=0a", "incidents"],
   ["/series", "all-series"],
   ["/series/", "all-series"],
   ["/state", "state"],

@@ -3,6 +3,7 @@
 mod alerts;
 mod dead_letters;
 mod http;
+mod incidents;
 mod records;
 mod series;
 
