@@ -20,10 +20,16 @@ const TAIL_MAX: f64 = 10.0;
 /// that this counts for: the body of a distribution falls more slowly than its tail.
 const DECADE_PRIOR: f64 = 0.3;
 const DECADE_PRIOR_COUNT: f64 = 200.0;
+/// The slope of the tail is that between its edge and the evidence exceeded by ten times as many observations, where
+/// values are so few that nothing nearer says more,
+const BODY: f64 = 10.0;
+/// but no flatter than so many times that from four times as many: a body of two humps says nothing of the tail.
+const SHOULDER: f64 = 4.0;
+const FLATTER_MAX: f64 = 3.0;
 /// So few exceedances stand behind the slope of the tail. With it uncertain, the share of new observations far out is
 /// that of a generalised Pareto distribution of shape 1 / so many, not of an exponential one (the predictive
 /// distribution under a gamma prior); this also keeps a surprise of 20 from being claimed of any series.
-const EXCEEDANCES: f64 = 6.0;
+const EXCEEDANCES: f64 = 7.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
 const DECADE_MIN: f64 = 0.11;
@@ -69,12 +75,14 @@ impl Tail {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
         let total = f64::from(self.total) + PRIOR;
         let tail = ((total / 100.0).clamp(TAIL_MIN, TAIL_MAX) / total).min(0.3);
-        let body = (10.0 * tail).min(0.9);
+        let body = (BODY * tail).min(0.9);
+        let shoulder = SHOULDER * tail;
         let bin = bin_of(evidence);
 
         let mut above = 0;
         let mut upper = PRIOR_SURVIVAL[BINS] / total;
         let mut tail_edge = None;
+        let mut steepest = f64::INFINITY;
         let mut share = None;
         for i in (0..BINS).rev() {
             above += u32::from(self.counts[i]);
@@ -86,10 +94,17 @@ impl Tail {
             if tail_edge.is_none() && lower > tail {
                 tail_edge = Some(crossing(i, lower, upper, tail));
             }
+            if let Some(edge) = tail_edge
+                && steepest.is_infinite()
+                && lower > shoulder
+            {
+                let fall = edge - crossing(i, lower, upper, shoulder);
+                steepest = FLATTER_MAX * fall / libm::log10(SHOULDER);
+            }
             match (tail_edge, share) {
                 (Some(edge), _) if evidence > edge && lower > body => {
                     let decades = libm::log10(body / tail);
-                    let own = (edge - crossing(i, lower, upper, body)) / decades;
+                    let own = ((edge - crossing(i, lower, upper, body)) / decades).min(steepest);
                     let count = f64::from(self.total);
                     let decade =
                         (own * count + DECADE_PRIOR * DECADE_PRIOR_COUNT) / (count + DECADE_PRIOR_COUNT);
