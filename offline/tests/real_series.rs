@@ -233,3 +233,40 @@ fn a_level_that_shifts_for_good_is_one_alert() {
     assert_eq!(found(&said, 3000, 3), ALL);
     assert!(count(&said, 3004..6000) <= FEW, "{} alerts later", count(&said, 3004..6000));
 }
+
+#[test]
+fn a_counter_that_resets_is_soon_no_news() {
+    let series = seeded(|random| {
+        let mut counter = 0.0;
+        regular(60, 5500, |row| {
+            counter += (5.0 + random.normal()).max(0.0);
+            if row % 700 == 699 {
+                counter = 0.0;
+            }
+            counter
+        })
+    });
+    let said = run_all(&series);
+    // Five resets in each, behind two that were seen.
+    assert!(count(&said, 1500..5500) <= ALL, "{} alerts", count(&said, 1500..5500));
+}
+
+#[test]
+fn a_counter_that_rises_is_no_anomaly() {
+    let series = seeded(|random| {
+        let mut counter = 0.0;
+        regular(60, 6000, |_| {
+            counter += (5.0 + random.normal()).max(0.0);
+            counter
+        })
+    });
+    let said = run_all(&series);
+    assert!(count(&said, 0..6000) <= FEW, "{} alerts", count(&said, 0..6000));
+}
+
+#[test]
+fn a_sensor_that_is_stuck_is_found() {
+    let series =
+        seeded(|random| regular(60, 4000, |row| if row < 3000 { 20.0 + random.normal() } else { 20.0 }));
+    assert_eq!(found(&run_all(&series), 3000, 100), ALL);
+}

@@ -174,9 +174,10 @@ impl Detector for DefaultDetector {
         let magnitude =
             (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * evidence.joint;
         let trust = believed(count - 1.0, parameters.caution_tail);
-        let (surprise, learnt) = state.tail.judge(novelty / parameters.whole + magnitude, trust);
+        let strangeness = novelty / parameters.whole + magnitude;
+        let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.surprise = surprise;
-        state.tail.learn(learnt, state.count);
+        state.tail.learn(strangeness, limit, state.count);
 
         let strange = if values.len() > 1 {
             parameters.weight_vector_novelty * novelty

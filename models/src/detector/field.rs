@@ -29,6 +29,15 @@ const BAND_STEP: f64 = 0.5;
 /// Bound of the standardised error that the sustained one is the mean of.
 const SUSTAINED_BOUND: f64 = 10.0;
 
+/// Changes of less than this share of the spread are none.
+const STILL: f64 = 0.01;
+/// Observations before which it is not known how restless a series is.
+const RESTLESS_KNOWN: f64 = 100.0;
+/// Least error that the logarithm of the size of changes is measured by.
+const RESTLESS_ERROR_MIN: f64 = 0.05;
+/// Taken from the magnitude of such an error, so that it speaks only where the values themselves don't.
+const RESTLESS_ALLOWANCE: f64 = 1.4;
+
 /// Forecasts, the simplest first.
 const LEVEL: usize = 0;
 const FAST: usize = 1;
@@ -63,8 +72,11 @@ pub(super) struct Field {
     residual: f64,
     /// Recent mean of the standardised distance from the fast level.
     sustained: f64,
-    /// Recent mean of the size of changes.
+    /// Recent mean of the size of changes,
     restless: f64,
+    /// the usual logarithm of it, and how far it usually is from that.
+    calm: f64,
+    calm_error: Spread,
     errors: [Spread; FORECASTS],
     season: Season,
     by_change: Novelty<PAIRS>,
@@ -113,6 +125,8 @@ impl Field {
             residual: 0.0,
             sustained: 0.0,
             restless: 0.0,
+            calm: 0.0,
+            calm_error: Spread::default(),
             errors: [Spread::default(); FORECASTS],
             season: Season::new(),
             by_change: Novelty::new(),
@@ -160,7 +174,8 @@ impl Field {
             Judged { novelty: 1.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
             let error = (value - forecast.values[forecast.best]) / forecast.error;
-            let magnitude = parameters.magnitude(error.abs().min(VALUE_MAX));
+            let magnitude =
+                parameters.magnitude(error.abs().min(VALUE_MAX)).max(self.restless_magnitude(parameters));
             let novelty = self.novelty(value, forecast, parameters);
             Judged { novelty, error, magnitude, sustained: self.sustained }
         };
@@ -168,6 +183,21 @@ impl Field {
             self.learn(value, &judged, forecast, parameters);
         }
         judged
+    }
+
+    /// Logarithm of the size of recent changes.
+    fn log_restless(&self) -> f64 {
+        let floor = STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
+        libm::log(self.restless + floor)
+    }
+
+    /// Logarithmic size of how unusually restless, or still, the values before this one were.
+    fn restless_magnitude(&self, parameters: &Parameters) -> f64 {
+        if f64::from(self.count) < RESTLESS_KNOWN {
+            return 0.0;
+        }
+        let stillness = (self.calm - self.log_restless()) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
+        parameters.magnitude(stillness.max(0.0)) - RESTLESS_ALLOWANCE
     }
 
     /// What the members make of `value`, which they count.
@@ -205,7 +235,7 @@ impl Field {
             novelty += weight * new * new;
         }
         if count > YOUNG {
-            let floor = 1e-6 * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
+            let floor = STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
             let new =
                 self.lattices[RESTLESS].place(libm::log(self.restless + floor), lattice::FIRST, keep).novelty;
             novelty += parameters.weight_restless * new * new;
@@ -233,6 +263,13 @@ impl Field {
         }
         let change = (value - self.last).abs().min(VALUE_MAX);
         self.restless += (change - self.restless) / count.min(parameters.memory_restless);
+        if count > YOUNG {
+            let now = self.log_restless();
+            if count == YOUNG + 1.0 {
+                self.calm = now;
+            }
+            self.calm += gain * self.calm_error.learn(now - self.calm, gain, 0.0);
+        }
         let least = self.error_min();
         let mut errors = [0.0; FORECASTS];
         for i in 0..FORECASTS {
@@ -248,9 +285,18 @@ impl Field {
     pub(super) fn encode(&self, out: &mut Encoder) {
         out.u32(self.count);
         out.f32(self.band);
-        let means =
-            [self.level, self.fast, self.last, self.smooth, self.residual, self.sustained, self.restless];
+        let means = [
+            self.level,
+            self.fast,
+            self.last,
+            self.smooth,
+            self.residual,
+            self.sustained,
+            self.restless,
+            self.calm,
+        ];
         means.iter().for_each(|mean| out.f64(*mean));
+        self.calm_error.encode(out);
         self.errors.iter().for_each(|error| error.encode(out));
         self.season.encode(out);
         self.by_change.encode(out);
@@ -268,6 +314,8 @@ impl Field {
         }
         read.sustained = from.f64_in(-SUSTAINED_BOUND, SUSTAINED_BOUND)?;
         read.restless = from.f64_in(0.0, f64::MAX)?;
+        read.calm = from.f64_in(-1e4, 1e4)?;
+        read.calm_error = Spread::decode(from)?;
         for error in &mut read.errors {
             *error = Spread::decode(from)?;
         }

@@ -29,7 +29,7 @@ const FLATTER_MAX: f64 = 3.0;
 /// So few exceedances stand behind the slope of the tail. With it uncertain, the share of new observations far out is
 /// that of a generalised Pareto distribution of shape 1 / so many, not of an exponential one (the predictive
 /// distribution under a gamma prior); this also keeps a surprise of 20 from being claimed of any series.
-const EXCEEDANCES: f64 = 7.0;
+const EXCEEDANCES: f64 = 10.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
 const DECADE_MIN: f64 = 0.11;
@@ -37,6 +37,11 @@ const DECADE_MIN: f64 = 0.11;
 /// beyond the tail's edge: an anomaly makes its kind more usual without stretching the tail to its size.
 const LEARNT_MAX: f64 = 5.0;
 const LEARNT_DECADES_MIN: f64 = 0.5;
+/// That holds where none came before it for so many observations. What comes again, after a pause, is learnt as it is:
+/// counters reset, constants change, and zeros end, again and again.
+const AGAIN: u32 = 4096;
+/// Observations of pause behind which what is beyond the limit is not the same anomaly any more.
+const PAUSE: u32 = 8;
 /// At this many observations all counts are halved, so that the distribution follows a drift.
 const TOTAL_MAX: u32 = 8192;
 /// At this observation of the series, and at twice it, they are halved once more: the evidence so far came from
@@ -62,14 +67,18 @@ const PRIOR_SURVIVAL: [f64; BINS + 1] = {
 pub(super) struct Tail {
     counts: [u16; BINS],
     total: u32,
+    /// Observations since one was beyond the limit of what is learnt,
+    since: u32,
+    /// and whether another had been before it.
+    repeated: bool,
 }
 
 impl Tail {
     pub(super) fn new() -> Self {
-        Tail { counts: [0; BINS], total: 0 }
+        Tail { counts: [0; BINS], total: 0, since: u32::MAX, repeated: false }
     }
 
-    /// Surprise of `evidence`, at least 0 and finite, and the evidence to learn in its place. `trust`, 0 to
+    /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
     /// 1, is how far the extrapolation counts.
     pub(super) fn judge(&self, evidence: f64, trust: f64) -> (f64, f64) {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
@@ -113,10 +122,12 @@ impl Tail {
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
                     let beyond = (evidence - edge) / decade * trust * LN_10;
                     let decades = EXCEEDANCES * libm::log10(1.0 + beyond / EXCEEDANCES);
-                    return (base + decades, evidence.min(learnt));
+                    // What was seen before is no rarer than that.
+                    let seen = share.map_or(f64::INFINITY, |share| -libm::log10(share));
+                    return ((base + decades).min(seen.max(base)), learnt);
                 }
                 (Some(edge), Some(share)) if evidence <= edge => {
-                    return ((-libm::log10(share)).max(0.0), evidence);
+                    return ((-libm::log10(share)).max(0.0), f64::INFINITY);
                 }
                 _ => upper = lower,
             }
@@ -124,9 +135,22 @@ impl Tail {
         unreachable!("the share above the lowest bin is 1")
     }
 
-    /// Counts `evidence` among the past, as that of the series' observation number `count`.
-    pub(super) fn learn(&mut self, evidence: f64, count: u32) {
-        self.counts[bin_of(evidence)] += 1;
+    /// Counts `evidence` among the past, as that of the series' observation number `count`. Beyond `limit` it is cut,
+    /// unless it is not the first.
+    pub(super) fn learn(&mut self, evidence: f64, limit: f64, count: u32) {
+        let mut learnt = evidence;
+        if evidence > limit {
+            if self.since >= PAUSE {
+                self.repeated = self.since < AGAIN;
+            }
+            if !self.repeated {
+                learnt = limit;
+            }
+            self.since = 0;
+        } else {
+            self.since = self.since.saturating_add(1);
+        }
+        self.counts[bin_of(learnt)] += 1;
         self.total += 1;
         if self.total >= TOTAL_MAX || count == GROWN || count == 2 * GROWN {
             self.counts.iter_mut().for_each(|count| *count /= 2);
@@ -136,6 +160,8 @@ impl Tail {
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         self.counts.iter().for_each(|count| out.u16(*count));
+        out.u32(self.since);
+        out.bytes(&[u8::from(self.repeated)]);
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
@@ -143,6 +169,8 @@ impl Tail {
         for count in &mut read.counts {
             *count = from.u16()?;
         }
+        read.since = from.u32()?;
+        read.repeated = from.u8_to(1)? == 1;
         read.total = read.counts.iter().map(|count| u32::from(*count)).sum();
         if read.total >= TOTAL_MAX {
             return Err(StateError(format!("{} observations in the tail", read.total)));
@@ -178,14 +206,14 @@ mod tests {
         for i in 0..8000_u32 {
             // Evidence whose share above x is 10^(-2 x).
             let share = (f64::from((i * 4099) % 8000) + 0.5) / 8000.0;
-            tail.learn(-libm::log10(share) / 2.0, i);
+            tail.learn(-libm::log10(share) / 2.0, f64::INFINITY, i);
         }
         for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0)] {
             let found = tail.judge(evidence, 1.0).0;
             assert!((found - surprise).abs() < 0.1 * surprise, "{evidence}: {found} against {surprise}");
         }
         let far = tail.judge(3.0, 1.0).0;
-        assert!((4.8..5.4).contains(&far), "{far} of 6: the slope is not known so well");
+        assert!((5.0..5.8).contains(&far), "{far} of 6: the slope is not known so well");
     }
 
     proptest! {
@@ -194,7 +222,7 @@ mod tests {
             past in prop::collection::vec(0.0..9.0f64, 0..300), a in 0.0..40.0f64, b in 0.0..40.0f64,
         ) {
             let mut tail = Tail::new();
-            past.iter().for_each(|evidence| tail.learn(*evidence, 1));
+            past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, 1));
             let (low, high) = (tail.judge(a.min(b), 1.0).0, tail.judge(a.max(b), 1.0).0);
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
