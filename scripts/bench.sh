@@ -10,7 +10,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields incidents peers robustness quality)
+all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields incidents peers robustness halves quality)
 
 measure() {
     case "$1" in
@@ -28,7 +28,7 @@ measure() {
     fields) "$release/struck_fields" ;;
     incidents) "$release/incidents" ;;
     peers) bench/river/run.sh ;;
-    robustness | quality)
+    robustness | halves | quality)
         if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi
         ;;
     *) echo "no benchmark is named $1: ${all[*]} and million are" >&2; exit 2 ;;
@@ -37,6 +37,10 @@ measure() {
 
 robustness() {
     "$release/robustness" "$KIZASHI_BENCH_DATA/nab"
+}
+
+halves() {
+    "$release/cross_check" "$KIZASHI_BENCH_DATA/nab"
 }
 
 quality() {

@@ -14,10 +14,10 @@ const STATE_VERSION: u8 = 3;
 /// The detector that the service runs where no snapshot says otherwise.
 ///
 /// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week) with their
-/// mean errors, and counts of quantised contexts; of a vector also the covariance of its fields' errors.
-/// An observation's *novelty* says how seldom its context was seen, its *magnitude* how far it is from the best
-/// forecast; their sum is calibrated to a surprise by the series' own past. The onset weighs the
-/// surprise by the novelty, and counts it only where it exceeds the decayed maximum.
+/// mean errors, lattices of what the field has shown, and counts of quantised contexts; of a vector also the
+/// covariances of its fields' errors, now and sustained. An observation's *novelty* says how seldom its like was
+/// seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise by the series'
+/// own past. The onset is the novelty, and of a vector the joint distances, where it exceeds the decayed maximum.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,

@@ -19,7 +19,8 @@ pub use parameters::Parameters;
 pub struct Scored {
     /// Surprise s = -log10 p: one in 10^s observations of this series is stranger. At least 0, finite.
     pub surprise: f64,
-    /// The surprise where it exceeds the series' decayed recent maximum, else small. At least 0, finite.
+    /// How new the observation is in kind, on a scale like that of surprise, where that exceeds the series' decayed
+    /// recent maximum; else 0. At least 0, finite.
     pub onset: f64,
     /// onset / (onset + c): 0 to 1, never saturating.
     pub anomaly_score: f64,
