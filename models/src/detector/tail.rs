@@ -40,6 +40,8 @@ const LEARNT_DECADES_MIN: f64 = 0.5;
 /// That holds where none came before it for so many observations. What comes again, after a pause, is learnt as it is:
 /// counters reset, constants change, and zeros end, again and again.
 const AGAIN: u32 = 4096;
+/// Before so many observations of the series all is beyond the limit now and then.
+const KNOWN: u32 = 100;
 /// Observations of pause behind which what is beyond the limit is not the same anomaly any more.
 const PAUSE: u32 = 8;
 /// At this many observations all counts are halved, so that the distribution follows a drift.
@@ -146,7 +148,9 @@ impl Tail {
             if !self.repeated {
                 learnt = limit;
             }
-            self.since = 0;
+            if count >= KNOWN {
+                self.since = 0;
+            }
         } else {
             self.since = self.since.saturating_add(1);
         }
