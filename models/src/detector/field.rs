@@ -212,7 +212,9 @@ impl Field {
         self.by_season.learn(season);
 
         let apart = distance(FAST).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
-        self.sustained += (apart - self.sustained) / parameters.memory_sustained;
+        let sustained = self.sustained + (apart - self.sustained) / parameters.memory_sustained;
+        // Over a short memory it could round to beyond the bound, which no state may hold.
+        self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         if value.abs() >= VALUE_MAX {
             return novelty
                 + parameters.weight_value

@@ -15,7 +15,9 @@ pub enum SnapshotError {
     #[error("it has more than {BYTES_MAX} bytes, and so is not a snapshot of this version of kizashi")]
     Bytes,
     /// The header is too large.
-    #[error("the header has {0} bytes; at most {HEADER_BYTES_MAX} are allowed")]
+    #[error(
+        "not a snapshot, or a damaged one: by its first 8 bytes its header has {0} bytes, of which at most {HEADER_BYTES_MAX} are allowed"
+    )]
     HeaderBytes(u64),
     /// The bytes are no safetensors file.
     #[error("not a safetensors file: {0}")]

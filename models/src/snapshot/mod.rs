@@ -217,7 +217,8 @@ mod tests {
     fn a_file_that_is_no_snapshot_is_refused() {
         assert!(refusal(b"").starts_with("not a safetensors file: "), "{}", refusal(b""));
         let huge = [(HEADER_BYTES_MAX as u64 + 1).to_le_bytes().as_slice(), b"{}"].concat();
-        assert_eq!(refusal(&huge), "the header has 1048577 bytes; at most 1048576 are allowed");
+        assert!(refusal(&huge).starts_with("not a snapshot, or a damaged one: "), "{}", refusal(&huge));
+        assert!(refusal(&huge).contains("has 1048577 bytes"), "{}", refusal(&huge));
         let end = refusal(&with_header(r#"{"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}"#, &[0; 9]));
         assert!(end.starts_with("not a safetensors file: "), "{end}");
         let none = with_header(r#"{"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}"#, &[0; 8]);
