@@ -3,6 +3,7 @@
 mod backtest;
 mod bad_input;
 mod command_line;
+mod incidents;
 mod kills;
 mod put_to_alert;
 mod series_rules;
