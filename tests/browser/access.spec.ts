@@ -8,6 +8,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 const pages = [
   ["alerts", "/", "Alerts"],
+  ["incidents", "/incidents", "Incidents"],
   ["all series", "/series", "Series"],
   ["one series", `/series?${new URLSearchParams({ key: names.alerting })}`, names.alerting],
   ["a vector", `/series?${new URLSearchParams({ key: names.vector })}`, names.vector],
