@@ -44,7 +44,7 @@ pub enum Command {
     /// Check or show a snapshot: the parameters that score
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Check or show the configuration
+    /// Check the configuration, and show what it means
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print a completion script for a shell
@@ -96,7 +96,8 @@ pub struct Put {
     /// The stream
     #[arg(long, default_value = "events")]
     pub stream: String,
-    /// Partition key of every record; where absent, the service spreads them
+    /// Partition key of every record, which keeps their order; where absent, the service spreads them, and those of a
+    /// series that come close together may change places
     #[arg(long, value_name = "KEY")]
     pub partition_key: Option<String>,
     /// Print each record's shard and sequence number
