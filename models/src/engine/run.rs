@@ -10,7 +10,7 @@ const ALLOWANCE: f64 = 1.0;
 const RARITY: f64 = 0.856;
 /// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
 /// a run, and only the first is news.
-const NEWS: f64 = 1.5;
+const NEWS: f64 = 1.75;
 /// Share of the largest sum so far that is forgotten with each observation.
 const FORGETTING: f64 = 1.0 / 5_000.0;
 
@@ -93,7 +93,7 @@ mod tests {
         assert!(burst(2.0) > 7.0);
         assert_eq!(burst(2.0), 0.0);
         assert_eq!(burst(2.2), 0.0);
-        assert!(burst(3.0) > 14.0, "a larger one is");
+        assert!(burst(3.5) > 14.0, "a larger one is");
     }
 
     #[test]
