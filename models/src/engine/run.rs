@@ -10,7 +10,7 @@ const ALLOWANCE: f64 = 1.0;
 const RARITY: f64 = 0.856;
 /// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
 /// a run, and only the first is news.
-const NEWS: f64 = 1.75;
+const NEWS: f64 = 1.6;
 /// Share of the largest sum so far that is forgotten with each observation.
 const FORGETTING: f64 = 1.0 / 5_000.0;
 
