@@ -18,6 +18,8 @@ const PREFERENCE: f64 = 0.95;
 /// A profile counts as a season where its error is smaller than the fast level's by this factor: the steps of a profile
 /// that says nothing, from hour to hour, would be news.
 const SEASONAL: f64 = 0.9;
+/// Mean errors of the season beyond which its residual learns no more from one value.
+const RESIDUAL_CUT: f64 = 5.0;
 /// Cells beyond those seen after which farther is no stranger.
 const OUTSIDE_MAX: f64 = 100.0;
 /// Mean errors to the end of the band at first: 99 % of Gaussian errors are within 2.58 deviations.
@@ -87,6 +89,8 @@ pub(super) struct Field {
 /// A field's forecasts for one time, before its value is seen.
 pub(super) struct Forecast {
     values: [f64; FORECASTS],
+    /// The better profile, corrected by the residual.
+    corrected: f64,
     /// The better of the two season profiles.
     season: usize,
     best: usize,
@@ -113,6 +117,7 @@ impl Field {
     pub(super) fn new(range: Option<Range>) -> Self {
         let mut lattices = [const { Lattice::new() }; LATTICES];
         if let Some(range) = range {
+            // The others find their cells by themselves: with all on the range, no score was better.
             lattices[VALUE] = Lattice::spanning(range);
         }
         Field {
@@ -147,7 +152,8 @@ impl Field {
         let season = if self.errors[WEEKLY].mean < self.errors[DAILY].mean { WEEKLY } else { DAILY };
         let profile = if season == WEEKLY { weekly } else { daily };
         let useful = self.errors[season].mean <= SEASONAL * self.errors[FAST].mean;
-        let seasonal = if useful { profile + self.residual } else { self.fast };
+        let corrected = profile + self.residual;
+        let seasonal = if useful { corrected } else { self.fast };
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
@@ -158,7 +164,15 @@ impl Field {
         let floor = parameters.error_floor * self.errors[LEVEL].mean;
         let error = (self.errors[best].mean + floor).max(self.error_min());
         let expected = if self.count > 0 { values[best] } else { f64::NAN };
-        Forecast { values, season, best, expected, half_width: f64::from(self.band) * error, error }
+        Forecast {
+            values,
+            corrected,
+            season,
+            best,
+            expected,
+            half_width: f64::from(self.band) * error,
+            error,
+        }
     }
 
     /// Judges `value`, which is not NaN, by the forecast and by what came before it, then learns it. An infinite
@@ -248,10 +262,12 @@ impl Field {
 
     fn learn(&mut self, value: f64, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {
         let mut values = forecast.values;
+        let mut corrected = forecast.corrected;
         if self.count == 0 {
             (self.level, self.fast, self.last, self.smooth) = (value, value, value, value);
             self.season.start(value);
             values = [value; FORECASTS];
+            corrected = value;
         }
         self.count = self.count.saturating_add(1);
         let count = f64::from(self.count);
@@ -279,7 +295,9 @@ impl Field {
         }
         self.level += gain * errors[LEVEL];
         self.fast += gain_fast * errors[FAST];
-        self.residual += gain_fast * errors[SEASON];
+        // Cut like an error, also while the season is not believed.
+        let limit = errors[SEASON].abs().max(RESIDUAL_CUT * self.errors[SEASON].mean);
+        self.residual += gain_fast * (value - corrected).clamp(-limit, limit);
         self.last = value;
         self.season.learn(values[forecast.season] + errors[forecast.season]);
     }

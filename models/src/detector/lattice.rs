@@ -65,9 +65,12 @@ impl Lattice {
         }
     }
 
-    /// A lattice over a declared range: what lies in it is new until it is seen, what doesn't is outside.
+    /// A lattice over a declared range: what lies in it is new until it is seen, what doesn't is outside. Where the
+    /// series keeps to a small part of the range, a review narrows it to that.
     pub(super) fn spanning(range: Range) -> Self {
-        let width = range.max / DECLARED as f64 - range.min / DECLARED as f64;
+        let span = range.max - range.min;
+        let cells = DECLARED as f64;
+        let width = if span.is_finite() { span / cells } else { range.max / cells - range.min / cells };
         Lattice {
             anchor: range.min + 0.5 * width,
             width: width.max(f64::MIN_POSITIVE),
