@@ -1,5 +1,6 @@
 //! What the benchmarks share. Each is a binary that prints its figures beside its peer's.
 
+pub mod parallel;
 pub mod replay;
 
 use kizashi_proto::v1::{PutRecord, PutRecordsRequest, records_client::RecordsClient};

@@ -7,14 +7,12 @@
 //! - observations with a surprise of `s` or more, to the 10^-s of them that there should be;
 //! - alerts opened, a series and week, to the budget. Those of silence stand apart: no series falls silent.
 
+use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::Replay;
 use kizashi_models::alert::{AlertKind, Change};
 use kizashi_offline::generate::{Kind, Series};
 use std::fmt;
 use std::ops::AddAssign;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Instant;
 
 const WEEK: usize = 2016;
@@ -44,7 +42,7 @@ struct Ratio {
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     let series = arguments.next_if(|text| text.parse::<u64>().is_ok());
-    let series: usize = series.map_or(1000, |text| text.parse().expect("it was a number before"));
+    let series: u64 = series.map_or(1000, |text| text.parse().expect("it was a number before"));
     let named: Vec<String> = arguments.collect();
     if let Some(unknown) = named.iter().find(|name| Kind::ALL.iter().all(|kind| kind.name() != *name)) {
         let names = Kind::ALL.map(Kind::name).join(", ");
@@ -87,24 +85,12 @@ fn row(counts: &Counts) -> String {
 }
 
 /// All series of a kind, on all cores.
-fn count_kind(kind: Kind, series: usize) -> Counts {
-    let (next, counts) = (AtomicUsize::new(0), Mutex::new(Counts::default()));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= series {
-                        break;
-                    }
-                    let counted = count_series(Series::new(kind, seed as u64));
-                    *counts.lock().expect("no thread panicked with it") += counted;
-                }
-            });
-        }
-    });
-    counts.into_inner().expect("no thread panicked with it")
+fn count_kind(kind: Kind, series: u64) -> Counts {
+    let mut counts = Counts::default();
+    for counted in on_all_cores(series, |seed| count_series(Series::new(kind, seed))) {
+        counts += counted;
+    }
+    counts
 }
 
 fn count_series(series: Series) -> Counts {

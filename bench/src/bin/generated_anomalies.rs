@@ -6,13 +6,11 @@
 //! beginning. Other alerts count as false but for those within 150 rows behind a window, which the end of the anomaly may have
 //! caused.
 
+use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::Replay;
 use kizashi_models::alert::{AlertEvent, AlertKind, Change};
 use kizashi_offline::generate::{Anomaly, Labelled, labelled};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 const BUDGET: f64 = 0.1;
 const WEEK_MS: f64 = 7.0 * 86_400_000.0;
@@ -28,26 +26,11 @@ struct Counts {
 }
 
 fn main() {
-    let series: usize =
-        std::env::args().nth(1).map_or(1000, |text| text.parse().expect("SERIES is a number"));
-    let (next, counts) = (AtomicUsize::new(0), Mutex::new(Counts::default()));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= series {
-                        break;
-                    }
-                    let series = labelled(seed as u64);
-                    let opened = opened(&series);
-                    counts.lock().expect("no thread panicked with it").add(&series, &opened);
-                }
-            });
-        }
-    });
-    let counts = counts.into_inner().expect("no thread panicked with it");
+    let series: u64 = std::env::args().nth(1).map_or(1000, |text| text.parse().expect("SERIES is a number"));
+    let mut counts = Counts::default();
+    for counted in on_all_cores(series, count_series) {
+        counts.add(counted);
+    }
     println!("{series} series\n");
     println!("| anomaly | windows | found | median delay, rows |");
     println!("|---|---|---|---|");
@@ -77,18 +60,32 @@ fn opened(series: &Labelled) -> Vec<usize> {
     opened
 }
 
+fn count_series(seed: u64) -> Counts {
+    let series = labelled(seed);
+    let opened = opened(&series);
+    let mut counts = Counts::default();
+    for strike in &series.strikes {
+        let (windows, delays) = counts.anomalies.entry(strike.anomaly).or_default();
+        *windows += 1;
+        let found = opened.iter().find(|row| strike.rows.contains(row));
+        delays.extend(found.map(|row| row - strike.rows.start));
+    }
+    let excused = |row: &usize| {
+        series.strikes.iter().any(|strike| (strike.rows.start..strike.rows.end + AFTERMATH).contains(row))
+    };
+    counts.false_alerts = opened.iter().filter(|row| !excused(row)).count() as u64;
+    counts.weeks = (series.times[series.rows() - 1] - series.times[0]) as f64 / WEEK_MS;
+    counts
+}
+
 impl Counts {
-    fn add(&mut self, series: &Labelled, opened: &[usize]) {
-        for strike in &series.strikes {
-            let (windows, delays) = self.anomalies.entry(strike.anomaly).or_default();
-            *windows += 1;
-            let found = opened.iter().find(|row| strike.rows.contains(row));
-            delays.extend(found.map(|row| row - strike.rows.start));
+    fn add(&mut self, other: Self) {
+        for (anomaly, (windows, delays)) in other.anomalies {
+            let (all_windows, all_delays) = self.anomalies.entry(anomaly).or_default();
+            *all_windows += windows;
+            all_delays.extend(delays);
         }
-        let excused = |row: &usize| {
-            series.strikes.iter().any(|strike| (strike.rows.start..strike.rows.end + AFTERMATH).contains(row))
-        };
-        self.false_alerts += opened.iter().filter(|row| !excused(row)).count() as u64;
-        self.weeks += (series.times[series.rows() - 1] - series.times[0]) as f64 / WEEK_MS;
+        self.false_alerts += other.false_alerts;
+        self.weeks += other.weeks;
     }
 }

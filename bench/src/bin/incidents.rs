@@ -7,6 +7,7 @@
 //! the first week, in which there is no failure and the engine begins to learn, are given to the incidents, and
 //! are not judged.
 
+use kizashi_bench::parallel::on_all_cores;
 use kizashi_models::{
     alert::{Alert, AlertEvent},
     detector::DefaultDetector,
@@ -73,10 +74,7 @@ fn fleet(seed: u64) -> Fleet {
 /// What the engine says of the fleet, its series spread over shards: every alert as it is in the end, in the
 /// order in which they opened.
 fn alerts(fleet: &Fleet) -> Vec<Judged> {
-    let shards: Vec<Vec<AlertEvent>> = std::thread::scope(|scope| {
-        let shards: Vec<_> = (0..SHARDS).map(|shard| scope.spawn(move || run(fleet, shard))).collect();
-        shards.into_iter().map(|shard| shard.join().expect("a shard that runs to its end")).collect()
-    });
+    let shards = on_all_cores(SHARDS as u64, |shard| run(fleet, shard as usize));
     let mut alerts = BTreeMap::new();
     for event in shards.into_iter().flatten() {
         alerts.insert((event.alert.opened_ms, event.alert.id), Arc::new(event.alert));

@@ -9,13 +9,11 @@
 //! that alert as it opened (of the first one, if several open), and beside it the first field at the
 //! alert's peak. By chance it would be a struck one in 0.3 of them.
 
+use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::{Replay, field_name};
 use kizashi_models::alert::{AlertId, AlertKind, Change};
 use kizashi_offline::generate::{Anomaly, Strike, failing};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 const ROWS: usize = 6000;
 const FIELDS: usize = 10;
@@ -38,27 +36,11 @@ struct Opened {
 }
 
 fn main() {
-    let vectors: usize =
-        std::env::args().nth(1).map_or(300, |text| text.parse().expect("VECTORS is a number"));
-    let (next, counts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= vectors {
-                        break;
-                    }
-                    for (anomaly, counted) in count_vector(seed as u64) {
-                        let mut counts = counts.lock().expect("no thread panicked with it");
-                        counts.entry(anomaly).or_insert_with(Counts::default).add(&counted);
-                    }
-                }
-            });
-        }
-    });
-    let counts: BTreeMap<Anomaly, Counts> = counts.into_inner().expect("no thread panicked with it");
+    let vectors: u64 = std::env::args().nth(1).map_or(300, |text| text.parse().expect("VECTORS is a number"));
+    let mut counts: BTreeMap<Anomaly, Counts> = BTreeMap::new();
+    for (anomaly, counted) in on_all_cores(vectors, count_vector).into_iter().flatten() {
+        counts.entry(anomaly).or_default().add(&counted);
+    }
     println!("{vectors} vectors of {FIELDS} fields, {STRUCK} of them struck each time\n");
     println!("| failure | windows | with an alert | first field struck | at the peak |");
     println!("|---|---|---|---|---|");
