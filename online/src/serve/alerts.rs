@@ -1,26 +1,25 @@
 //! Service `Alerts`.
 
-use super::{errors, stop::Stop, wire};
+use super::{
+    errors,
+    stop::Stop,
+    watch::{Events, Watched, Watches},
+    wire,
+};
 use crate::views::{
     Views,
     alert_book::{AlertOrder, SortKey},
     filter::Filter,
     token,
-    watch::WatchError,
+    watch::{Watch, WatchError},
 };
 use kizashi_models::alert::Alert;
 use kizashi_proto::v1::{self, alerts_server::Alerts};
 use std::sync::Arc;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 
 const PAGE_SIZE_DEFAULT: usize = 50;
 const PAGE_SIZE_MAX: usize = 1_000;
-/// Watches at once.
-const WATCHES_MAX: usize = 1_024;
-/// Events that wait for a slow watcher here; more wait in the ring, then in the commit logs.
-const EVENTS_QUEUED_MAX: usize = 64;
 /// Response metadata of a watch: the token it begins at.
 pub const RESUME_TOKEN_METADATA: &str = "kizashi-resume-token";
 const METADATA_BYTES_MAX: usize = 4_096;
@@ -28,13 +27,12 @@ const METADATA_BYTES_MAX: usize = 4_096;
 /// Lists, gets and watches alerts.
 pub(super) struct AlertsService {
     views: Arc<Views>,
-    watches: Arc<Semaphore>,
-    stop: Stop,
+    watches: Watches,
 }
 
 impl AlertsService {
     pub(super) fn new(views: Arc<Views>, stop: Stop) -> Self {
-        Self { views, watches: Arc::new(Semaphore::new(WATCHES_MAX)), stop }
+        Self { views, watches: Watches::new(stop) }
     }
 
     /// An alert with the incident that it is part of with others.
@@ -76,7 +74,7 @@ impl Alerts for AlertsService {
         Ok(Response::new(self.alert_of_incident(&alert)))
     }
 
-    type WatchAlertsStream = ReceiverStream<Result<v1::AlertEvent, Status>>;
+    type WatchAlertsStream = Events<v1::AlertEvent>;
 
     async fn watch_alerts(
         &self,
@@ -84,44 +82,43 @@ impl Alerts for AlertsService {
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
         let request = request.into_inner();
         let filter = parse_filter(&request.filter)?;
-        let permit = self.watches.clone().try_acquire_owned().map_err(|_| {
-            errors::exhausted("TOO_MANY_WATCHES", format!("{WATCHES_MAX} watches are open; close one"))
-        })?;
+        let place = self.watches.place()?;
         let resume = Some(request.resume_token.as_str()).filter(|token| !token.is_empty());
-        let mut watch =
+        let watch =
             self.views.watch(filter, resume).map_err(|error| watch_status(&error, &request.resume_token))?;
         let begins_at = watch.resume_token();
-        let (sender, receiver) = mpsc::channel(EVENTS_QUEUED_MAX);
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            let _permit = permit;
-            loop {
-                let event = tokio::select! {
-                    event = watch.next() => event,
-                    () = sender.closed() => return,
-                    () = stop.stopped() => Err(WatchError::Stopping),
-                };
-                let failed = event.is_err();
-                let event = match event {
-                    Ok(event) => Ok(v1::AlertEvent {
-                        r#type: wire::change(event.change) as i32,
-                        alert: Some(wire::alert(&event.alert)),
-                        resume_token: event.resume_token,
-                    }),
-                    Err(error) => Err(watch_status(&error, &request.resume_token)),
-                };
-                if sender.send(event).await.is_err() || failed {
-                    return;
-                }
-            }
-        });
-        let mut response = Response::new(ReceiverStream::new(receiver));
+        let watched = WatchedAlerts { watch, resumed_from: request.resume_token };
+        let mut response = Response::new(place.relay(watched));
         // With hundreds of shards it would be too long for the bounds that clients set on headers.
         if begins_at.len() <= METADATA_BYTES_MAX {
             let begins_at = begins_at.parse().expect("a token is ASCII");
             response.metadata_mut().insert(RESUME_TOKEN_METADATA, begins_at);
         }
         Ok(response)
+    }
+}
+
+/// The changes of alerts as one watcher is sent them.
+struct WatchedAlerts {
+    watch: Watch,
+    /// The token of the call.
+    resumed_from: String,
+}
+
+impl Watched for WatchedAlerts {
+    type Event = v1::AlertEvent;
+
+    async fn next(&mut self) -> Result<v1::AlertEvent, Status> {
+        let event = self.watch.next().await.map_err(|error| watch_status(&error, &self.resumed_from))?;
+        Ok(v1::AlertEvent {
+            r#type: wire::change(event.change) as i32,
+            alert: Some(wire::alert(&event.alert)),
+            resume_token: event.resume_token,
+        })
+    }
+
+    fn stopping(&self) -> Status {
+        watch_status(&WatchError::Stopping, &self.resumed_from)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Service `Incidents`.
 
-use super::{errors, stop::Stop, wire};
+use super::{
+    errors,
+    stop::Stop,
+    watch::{Events, Watched, Watches},
+    wire,
+};
 use crate::views::{
     Views,
     incidents::{IncidentChange, IncidentEvent, IncidentFilter, MEMBERS_MIN},
@@ -12,17 +17,12 @@ use kizashi_models::{
 };
 use kizashi_proto::v1::{self, incident_event::Type, incidents_server::Incidents};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Code, Request, Response, Status};
 
 const PAGE_SIZE_DEFAULT: usize = 50;
 const PAGE_SIZE_MAX: usize = 500;
 const MEMBERS_MIN_MAX: usize = 1_024;
-/// Watches at once.
-const WATCHES_MAX: usize = 1_024;
-/// Events that wait for a slow watcher here; more wait in the view's ring.
-const EVENTS_QUEUED_MAX: usize = 64;
 /// How often incidents are brought up to date.
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
 
@@ -42,13 +42,12 @@ pub(super) async fn settle(views: Arc<Views>, stop: Stop) {
 /// Lists, gets and watches incidents.
 pub(super) struct IncidentsService {
     views: Arc<Views>,
-    watches: Arc<Semaphore>,
-    stop: Stop,
+    watches: Watches,
 }
 
 impl IncidentsService {
     pub(super) fn new(views: Arc<Views>, stop: Stop) -> Self {
-        Self { views, watches: Arc::new(Semaphore::new(WATCHES_MAX)), stop }
+        Self { views, watches: Watches::new(stop) }
     }
 }
 
@@ -99,34 +98,27 @@ impl Incidents for IncidentsService {
         Ok(Response::new(wire::incident(&found)))
     }
 
-    type WatchIncidentsStream = ReceiverStream<Result<v1::IncidentEvent, Status>>;
+    type WatchIncidentsStream = Events<v1::IncidentEvent>;
 
     async fn watch_incidents(
         &self,
         _request: Request<v1::WatchIncidentsRequest>,
     ) -> Result<Response<Self::WatchIncidentsStream>, Status> {
-        let permit = self.watches.clone().try_acquire_owned().map_err(|_| {
-            errors::exhausted("TOO_MANY_WATCHES", format!("{WATCHES_MAX} watches are open; close one"))
-        })?;
-        let mut watched = self.views.incidents().watch();
-        let (sender, receiver) = mpsc::channel(EVENTS_QUEUED_MAX);
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            let _permit = permit;
-            loop {
-                let event = tokio::select! {
-                    event = watched.recv() => event,
-                    () = sender.closed() => return,
-                    () = stop.stopped() => Err(RecvError::Closed),
-                };
-                let failed = event.is_err();
-                let event = event.map(|event| wire_event(&event)).map_err(|error| ended(&error));
-                if sender.send(event).await.is_err() || failed {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let place = self.watches.place()?;
+        Ok(Response::new(place.relay(self.views.incidents().watch())))
+    }
+}
+
+impl Watched for Receiver<IncidentEvent> {
+    type Event = v1::IncidentEvent;
+
+    async fn next(&mut self) -> Result<v1::IncidentEvent, Status> {
+        let event = self.recv().await.map_err(|error| ended(&error))?;
+        Ok(wire_event(&event))
+    }
+
+    fn stopping(&self) -> Status {
+        ended(&RecvError::Closed)
     }
 }
 

@@ -13,6 +13,7 @@ mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod wire;
 
 pub use alerts::RESUME_TOKEN_METADATA;
@@ -44,7 +45,7 @@ use kizashi_proto::{
 use kizashi_stream::api::Stream;
 use std::{future::Future, sync::Arc};
 use stop::Stop;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch::Sender};
 use tonic::{Status, server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
@@ -82,7 +83,7 @@ pub struct Server {
     router: Router,
     limits: PortLimits,
     health: HealthReporter,
-    stopper: watch::Sender<bool>,
+    stopper: Sender<bool>,
     stop: Stop,
     /// Whose incidents are brought up to date while it serves.
     settled: Arc<Views>,
