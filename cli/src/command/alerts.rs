@@ -2,7 +2,7 @@
 
 use crate::{
     arguments::Alerts,
-    client,
+    client::{self, Reconnect},
     report::{self, Failure},
 };
 use jiff::Timestamp;
@@ -11,8 +11,7 @@ use kizashi_proto::v1::{
     alerts_client::AlertsClient,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
-use tonic::{Code, transport::Channel};
+use tonic::transport::Channel;
 
 const PAGE_SIZE: u32 = 500;
 
@@ -61,7 +60,7 @@ async fn watch(
     arguments: &Alerts,
     mut token: String,
 ) -> Result<(), Failure> {
-    let mut tries = 0;
+    let mut reconnect = Reconnect::new(&arguments.server, None);
     loop {
         let request = WatchAlertsRequest { filter: arguments.filter.clone(), resume_token: token.clone() };
         let ended = match alerts.watch_alerts(request).await {
@@ -69,28 +68,21 @@ async fn watch(
             Ok(answer) => {
                 let mut events = answer.into_inner();
                 loop {
-                    match events.message().await {
-                        Ok(Some(event)) => {
-                            tries = 0;
+                    match client::next(&mut events).await {
+                        Ok(event) => {
+                            reconnect.reached();
                             token.clone_from(&event.resume_token);
                             if let Some(alert) = &event.alert {
                                 print(arguments, alert, event.r#type())?;
                             }
                         }
-                        Ok(None) => break tonic::Status::unavailable("the service ended the call"),
                         Err(status) => break status,
                     }
                 }
             }
         };
         // A service that restarts is waited for; the token makes nothing lost and nothing twice.
-        if !matches!(ended.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled)
-            || tries >= 30
-        {
-            return Err(client::refused(&arguments.server, &ended));
-        }
-        tries += 1;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        reconnect.after(&ended).await?;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::alerts::{kind_name, severity_name, time};
 use crate::{
     arguments::Incidents,
-    client,
+    client::{self, Reconnect},
     report::{self, Failure},
 };
 use kizashi_proto::v1::{
@@ -11,7 +11,7 @@ use kizashi_proto::v1::{
     incidents_client::IncidentsClient,
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 use tonic::{Code, Status, transport::Channel};
 
 const PAGE_SIZE: u32 = 100;
@@ -55,7 +55,8 @@ async fn list(
 async fn watch(incidents: &mut IncidentsClient<Channel>, arguments: &Incidents) -> Result<(), Failure> {
     // As they were printed; no more of the past than is listed.
     let mut printed: HashMap<String, Incident> = HashMap::new();
-    let mut tries = 0;
+    // A service that restarts, or one whose events came too fast, is asked again.
+    let mut reconnect = Reconnect::new(&arguments.server, Some(Code::OutOfRange));
     loop {
         let ended = match incidents.watch_incidents(WatchIncidentsRequest {}).await {
             Err(status) => status,
@@ -64,7 +65,7 @@ async fn watch(incidents: &mut IncidentsClient<Channel>, arguments: &Incidents) 
                 match list(incidents, arguments).await {
                     Err(status) => status,
                     Ok(listed) => {
-                        tries = 0;
+                        reconnect.reached();
                         printed.retain(|id, _| listed.iter().any(|incident| incident.id == *id));
                         for incident in listed.into_iter().rev() {
                             if printed.get(&incident.id) != Some(&incident) {
@@ -77,13 +78,7 @@ async fn watch(incidents: &mut IncidentsClient<Channel>, arguments: &Incidents) 
                 }
             }
         };
-        // A service that restarts, or one whose events came too fast, is asked again.
-        let goes_on = [Code::Unavailable, Code::Unknown, Code::Internal, Code::Cancelled, Code::OutOfRange];
-        if !goes_on.contains(&ended.code()) || tries >= 30 {
-            return Err(client::refused(&arguments.server, &ended));
-        }
-        tries += 1;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        reconnect.after(&ended).await?;
     }
 }
 
@@ -94,9 +89,8 @@ async fn follow(
     printed: &mut HashMap<String, Incident>,
 ) -> Result<Status, Failure> {
     loop {
-        let event = match events.message().await {
-            Ok(Some(event)) => event,
-            Ok(None) => return Ok(Status::unavailable("the service ended the call")),
+        let event = match client::next(events).await {
+            Ok(event) => event,
             Err(status) => return Ok(status),
         };
         let what = match event.r#type() {
