@@ -360,10 +360,13 @@ pub enum SnapshotCommand {
 /// `kizashi config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether the configuration is good, and what it means
+    /// Say whether the configuration is good, and print it as TOML with every key
     Check {
         /// The file [default: kizashi.toml here, where there is one]
         file: Option<PathBuf>,
+        /// The file, as the other commands name it
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
     },
 }
 

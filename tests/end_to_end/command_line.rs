@@ -183,6 +183,27 @@ fn a_service_that_is_not_there_is_told_as_such() {
 }
 
 #[test]
+fn a_checked_configuration_is_printed_as_a_file_that_means_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, printed) = (folder.path().join("mine.toml"), folder.path().join("printed.toml"));
+    std::fs::write(&file, "[detect]\nsilence = false\n[[series]]\nmatch = \"web-*\"\nmute = true\n").unwrap();
+    let file = file.to_str().unwrap();
+    let checked = run(&["config", "check", file], b"");
+    assert!(checked.status.success(), "{checked:?}");
+    let (head, text) = checked.stdout.split_once('\n').unwrap();
+    assert_eq!(head, format!("# {file}: the configuration is good. With every key, it is:"));
+    for line in ["silence = false", "[[series]]", "match = \"web-*\"", "[streams.events]", "shards = 4"] {
+        assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+    }
+    std::fs::write(&printed, &checked.stdout).unwrap();
+    let again = run(&["config", "check", "--config", printed.to_str().unwrap()], b"");
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(again.stdout.split_once('\n').unwrap().1, text);
+    let wrong = run(&["config", "check", "--config", "/nonexistent.toml"], b"");
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+#[test]
 fn completions_and_help_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         let finished = run(&["completions", shell], b"");

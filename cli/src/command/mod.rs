@@ -5,6 +5,7 @@ mod agent;
 mod alerts;
 mod audit;
 mod backtest;
+mod config;
 mod dead_letters;
 mod incidents;
 mod put;
@@ -13,10 +14,8 @@ mod serve;
 mod snapshot;
 
 use crate::{
-    arguments::{Arguments, Command, ConfigCommand},
-    config,
-    report::{self, Failure},
-    snapshot_file,
+    arguments::{Arguments, Command},
+    report::Failure,
 };
 use clap::CommandFactory;
 use std::future::Future;
@@ -34,11 +33,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Backtest(arguments) => backtest::run(arguments),
         Command::Audit(arguments) => client(audit::run(arguments)),
         Command::Snapshot(arguments) => snapshot::run(arguments),
-        Command::Config(ConfigCommand::Check { file }) => {
-            let config = config::load(file.as_deref(), std::env::vars())?;
-            snapshot_file::detector(config.snapshot.as_deref())?;
-            report::line(format_args!("the configuration is good: {config:#?}"))
-        }
+        Command::Config(arguments) => config::run(arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "kizashi", &mut std::io::stdout());
             Ok(())

@@ -6,20 +6,20 @@ use kizashi_models::{
     decode::{Decoder, Mapping},
     engine::{EngineConfig, SeriesRule},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
-pub use source::load;
+pub use source::{load, load_named};
 
 /// Name of the configuration file that is read where none is named.
 pub const FILE: &str = "kizashi.toml";
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder that holds everything durable.
@@ -35,6 +35,7 @@ pub struct Config {
     /// How anomalies are detected.
     pub detect: EngineConfig,
     /// What holds for some series alone: see [`Config::engine`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<SeriesRule>,
     /// Bounds on what is kept.
     pub keep: Keep,
@@ -43,7 +44,7 @@ pub struct Config {
 }
 
 /// One stream.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamConfig {
     /// Number of shards when the stream is created, 1 to 64.
@@ -58,7 +59,7 @@ pub struct StreamConfig {
 }
 
 /// Bounds on what is kept.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keep {
     /// Alerts; the oldest closed ones go first.
@@ -72,7 +73,7 @@ pub struct Keep {
 }
 
 /// Sizes of the log.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// Bytes of a segment.

@@ -17,6 +17,14 @@ pub fn load(
     file: Option<&Path>,
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, Failure> {
+    load_named(file, variables).map(|(config, _)| config)
+}
+
+/// As [`load`], with the name of the file that was read, or `defaults` where there is none.
+pub fn load_named(
+    file: Option<&Path>,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<(Config, String), Failure> {
     let default = Path::new(FILE);
     let path = file.or_else(|| default.exists().then_some(default));
     let text = match path {
@@ -25,7 +33,9 @@ pub fn load(
             Failure::usage(format_args!("can't read the configuration {}: {error}", path.display()))
         })?,
     };
-    parse(&text, &path.map_or_else(|| "defaults".into(), |path| path.display().to_string()), variables)
+    let name = path.map_or_else(|| "defaults".into(), |path| path.display().to_string());
+    let config = parse(&text, &name, variables)?;
+    Ok((config, name))
 }
 
 fn parse(
