@@ -219,6 +219,13 @@ mod tests {
             error.starts_with("kizashi.toml:3: series.1.quiet_hours \"22-06\" is not allowed: "),
             "{error}"
         );
+        assert!(error.contains("\"Mon-Fri 18:00-08:00\""), "{error}");
+        let error = with("[[series]]\nmatch = \"*\"\nquiet_hours = \"22:00-06:00\"\n", &[]).unwrap_err();
+        assert_eq!(
+            error,
+            "kizashi.toml:3: series.quiet_hours: invalid type: string \"22:00-06:00\", expected a list of windows, such as \
+             [\"22:00-06:00\", \"Sat,Sun 00:00-24:00\"]"
+        );
         let error = with("[[series]]\nmatch = \"*\"\ndirection = \"left\"\n", &[]).unwrap_err();
         assert!(error.starts_with("kizashi.toml:3: series.direction: "), "{error}");
         assert!(error.contains("`up`, `down`"), "{error}");

@@ -5,6 +5,9 @@
 //! lies in the hour that comes twice is quiet twice.
 
 use super::zone::Zone;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use std::fmt;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 1440;
@@ -12,6 +15,36 @@ const WEEK_MINUTES: i64 = 7 * DAY_MINUTES;
 /// From the Monday before it to the Unix epoch, a Thursday.
 const EPOCH_MINUTES: i64 = 3 * DAY_MINUTES;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Texts of windows; what is no list of them is told with an example of one.
+struct WindowTexts(Vec<Box<str>>);
+
+impl<'de> Deserialize<'de> for WindowTexts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = WindowTexts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"a list of windows, such as ["22:00-06:00", "Sat,Sun 00:00-24:00"]"#)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<WindowTexts, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(WindowTexts)
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+/// Reads the windows of a table; whether they are windows is seen when the table is validated.
+pub(super) fn deserialize_windows<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Box<str>>>, D::Error> {
+    Ok(Option::<WindowTexts>::deserialize(deserializer)?.map(|windows| windows.0))
+}
 
 /// Windows of the local week.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,7 +1,7 @@
 //! One table `[[series]]`, and what may stand in it.
 
 use super::glob;
-use super::quiet::QuietHours;
+use super::quiet::{self, QuietHours};
 use super::zone::Zone;
 use crate::alert::Severity;
 use crate::engine::config::{BUDGET, BUDGET_ALLOWED, ConfigError};
@@ -51,7 +51,11 @@ pub struct SeriesRule {
     pub mute: Option<bool>,
     /// Windows of the local week in which alerts wait, such as `22:00-06:00` or `Sat,Sun 00:00-24:00`, at most 64; not
     /// together with `field`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "quiet::deserialize_windows"
+    )]
     pub quiet_hours: Option<Vec<Box<str>>>,
     /// The least severity of alerts that don't wait; without it all do. Not together with `field`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
