@@ -12,6 +12,7 @@ pub mod detector;
 pub mod engine;
 pub mod incident;
 pub mod observation;
+pub mod plural;
 pub mod position;
 pub mod snapshot;
 pub mod time;

@@ -3,6 +3,7 @@
 //! An event is found by an alert that opens inside its window or at most `late` rows behind; an alert that opens
 //! outside all of these is false. The first `probation` rows of a file count for nothing.
 
+use kizashi_models::plural::Count;
 use std::fmt;
 
 /// The alerts of one file, and the events in it.
@@ -63,7 +64,7 @@ impl fmt::Display for AlertScore {
             self.recall()
         )?;
         match delay_rows {
-            Some(delay) => write!(f, "  median delay {delay} rows"),
+            Some(delay) => write!(f, "  median delay {}", Count(*delay as u64, "row")),
             None => Ok(()),
         }
     }

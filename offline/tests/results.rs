@@ -222,7 +222,7 @@ fn unsorted_times_and_mixed_zones_are_taken_in_the_order_of_the_file() {
     );
     let report = folder.run(&[&file], Choice::default()).unwrap();
     assert_eq!((report.files[0].rows, report.files[0].late), (4, 1));
-    assert!(report.to_string().contains("1 rows not in the order of time"), "{report}");
+    assert!(report.to_string().contains(", 1 row not in the order of time"), "{report}");
     let times: Vec<_> = folder.results("x.csv").iter().skip(1).map(|row| row[0].clone()).collect();
     assert_eq!(times[2], "2020-01-01T10:01:00Z");
 }

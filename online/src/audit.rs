@@ -15,7 +15,7 @@ use crate::{
     stores::Stores,
     work::{ROUTE, SCORE, WatchedStream, WorkError},
 };
-use kizashi_models::{detector::Detector, engine::EngineConfig, position::Position};
+use kizashi_models::{detector::Detector, engine::EngineConfig, plural::Count, position::Position};
 use kizashi_storage::commit::Commit;
 use kizashi_stream::api::{Record, StartingPosition, Stream};
 use std::{fmt, sync::Arc};
@@ -66,20 +66,20 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} records, {} observations and {} dead letters in them, {} re-keyed; {} commits and {} alert events \
-             replayed; {} pieces of state",
-            self.records,
-            self.observations,
-            self.dead_letters,
+            "{} with {} and {}, {} re-keyed; {} and {} replayed; {} of state",
+            Count(self.records, "record"),
+            Count(self.observations, "observation"),
+            Count(self.dead_letters, "dead letter"),
             self.rekeyed,
-            self.commits,
-            self.events,
-            self.pieces
+            Count(self.commits, "commit"),
+            Count(self.events, "alert event"),
+            Count(self.pieces, "piece"),
         )?;
         self.unchecked.iter().try_for_each(|reason| writeln!(f, "not checked: {reason}"))?;
         self.findings.iter().try_for_each(|finding| writeln!(f, "wrong: {finding}"))?;
         match self.findings_total {
             0 => writeln!(f, "all is as it should be"),
+            1 => writeln!(f, "1 thing is wrong"),
             total => writeln!(f, "{total} things are wrong"),
         }
     }
@@ -213,4 +213,29 @@ fn score_ref(stream: &WatchedStream, shard: &Arc<str>) -> ShardRef {
 
 fn show(position: &Position) -> String {
     format!("{}/{}", kizashi_stream::sequence::SequenceNumber(position.sequence), position.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        let report = Report {
+            records: 1,
+            observations: 1,
+            dead_letters: 2,
+            rekeyed: 1,
+            commits: 1,
+            pieces: 1,
+            findings: vec!["x".into()],
+            findings_total: 1,
+            ..Report::default()
+        };
+        assert_eq!(
+            report.to_string(),
+            "1 record with 1 observation and 2 dead letters, 1 re-keyed; 1 commit and 0 alert events replayed; \
+             1 piece of state\nwrong: x\n1 thing is wrong\n"
+        );
+    }
 }

@@ -212,9 +212,7 @@ fn unsorted_times_of_many_zones_are_taken_as_they_stand() {
     let folder = Folder::new();
     let text = "when,x\n2026-01-01T12:00:00+02:00,1\n2026-01-01 10:05,2\n2026-01-01T05:01:00-05:00,3\n";
     let backtest = folder.backtest(&["-"], text.as_bytes());
-    assert!(
-        backtest.stdout.contains("3 rows") && backtest.stdout.contains("1 rows not in the order of time")
-    );
+    assert!(backtest.stdout.contains("3 rows") && backtest.stdout.contains("1 row not in the order of time"));
     let times: Vec<String> = folder.results("stdin.csv").into_iter().map(|mut row| row.remove(0)).collect();
     assert_eq!(
         times,

@@ -141,7 +141,7 @@ fn a_replayed_file_and_its_backtest_find_the_same() {
 
     let out = folder.path().join("scored");
     let backtest = run(&["backtest", file, "--ignore", "label", "--out", out.to_str().unwrap()], b"");
-    assert!(backtest.status.success() && backtest.stdout.contains("1 alerts"), "{backtest:?}");
+    assert!(backtest.status.success() && backtest.stdout.contains("1 series, 1 alert"), "{backtest:?}");
     let scored = std::fs::read_to_string(out.join("boiler.csv")).unwrap();
     let rows: Vec<Vec<&str>> = scored.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows[0], ["timestamp", "value", "expected", "lower", "upper", "anomaly_score", "alert"]);
@@ -164,7 +164,10 @@ fn a_stopped_service_is_audited() {
     assert!(run(&["put", "--server", &service.url()], b"{\"series\":\"a\",\"value\":1}\n").status.success());
     assert!(service.stop().status.success());
     let audit = run(&["audit", "--data", data.to_str().unwrap()], b"");
-    assert!(audit.status.success() && audit.stdout.contains("1 records, 1 observations"), "{audit:?}");
+    assert!(
+        audit.status.success() && audit.stdout.contains("1 record with 1 observation and 0 dead letters"),
+        "{audit:?}"
+    );
     let nowhere = run(&["audit", "--data", "/nonexistent"], b"");
     assert_eq!(nowhere.status.code(), Some(2), "{nowhere:?}");
 }

@@ -78,7 +78,7 @@ class Snapshot(unittest.TestCase):
         (self.folder / "pump.csv").write_text(rows)
         backtest = self.kizashi("backtest", "pump.csv", "--snapshot", file)
         self.assertEqual(backtest.returncode, 0, backtest)
-        self.assertIn("1 files, 500 rows", backtest.stdout)
+        self.assertIn("1 file, 500 rows", backtest.stdout)
 
     def test_what_does_not_fit_is_refused_by_name(self):
         tensors, description = load_file(DEFAULT), describe(DEFAULT)

@@ -5,6 +5,7 @@ use crate::{
     client,
     report::{self, Failure},
 };
+use kizashi_models::plural::Count;
 use kizashi_proto::v1::{PutRecord, PutRecordsRequest, PutRecordsResponse, records_client::RecordsClient};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -149,14 +150,12 @@ impl<'a> Pump<'a> {
 impl Summary {
     /// Says it in a sentence.
     pub fn sentence(&self) -> String {
-        let records = if self.acknowledged == 1 { "record is" } else { "records are" };
+        let records = Count(self.acknowledged, "record");
+        let are = if self.acknowledged == 1 { "is" } else { "are" };
         match self.refused {
-            0 => format!("{} {records} durable", self.acknowledged),
+            0 => format!("{records} {are} durable"),
             refused => {
-                format!(
-                    "{} {records} durable, {refused} refused, the first: {}",
-                    self.acknowledged, self.first_refusal
-                )
+                format!("{records} {are} durable, {refused} refused, the first: {}", self.first_refusal)
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     snapshot_file,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use kizashi_models::decode::Mapping;
+use kizashi_models::{decode::Mapping, plural::Count};
 use kizashi_offline::backtest::{self, Progress};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,7 +48,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
         Progress::Rows(rows) => bar.inc(rows),
         Progress::File => {
             let files = files.fetch_add(1, Ordering::Relaxed) + 1;
-            bar.set_message(format!("{files} files done"));
+            bar.set_message(format!("{} done", Count(files as u64, "file")));
         }
     })
     .map_err(Failure::usage)?;

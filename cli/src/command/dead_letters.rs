@@ -60,8 +60,9 @@ pub async fn run(arguments: DeadLetters) -> Result<(), Failure> {
                 .await
                 .map_err(|status| client::refused(&server, &status))?
                 .into_inner();
+            let are = if answer.gone == 1 { "is" } else { "are" };
             report::line(format_args!(
-                "{} replayed, {} still can't be decoded, {} are gone from the stream",
+                "{} replayed, {} still can't be decoded, {} {are} gone from the stream",
                 answer.replayed, answer.failed, answer.gone
             ))
         }

@@ -4,6 +4,7 @@ use crate::alert_score::AlertScore;
 use crate::event_score::EventScore;
 use crate::nab_score::ProfileScore;
 use kizashi_models::alert::Alert;
+use kizashi_models::plural::Count;
 use kizashi_models::time::format_utc;
 use std::fmt;
 use std::path::PathBuf;
@@ -52,20 +53,21 @@ impl FileReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, series, alerts, .. } = self;
-        write!(f, "{}: {rows} rows, {series} series, {alerts} alerts", self.file.display())?;
+        let (rows, alerts) = (Count(self.rows, "row"), Count(self.alerts, "alert"));
+        write!(f, "{}: {rows}, {} series, {alerts}", self.file.display(), self.series)?;
         if self.silences > 0 {
             write!(f, " and {} of silence", self.silences)?;
         }
-        write!(f, "{}", Rate { alerts: *alerts, series_weeks: self.series_weeks })?;
+        write!(f, "{}", Rate { alerts: self.alerts, series_weeks: self.series_weeks })?;
         if let Some((surprise, time)) = &self.strangest {
             write!(f, ", strangest {time} (surprise {surprise:.1})")?;
         }
         if self.late > 0 {
-            write!(f, ", {} rows not in the order of time", self.late)?;
+            write!(f, ", {} not in the order of time", Count(self.late, "row"))?;
         }
         if let Some((line, reason)) = &self.first_refused {
-            write!(f, ", {} lines refused, the first in line {line}: {reason}", self.refused)?;
+            let refused = Count(self.refused, "line");
+            write!(f, ", {refused} refused, the first in line {line}: {reason}")?;
         }
         self.raised.iter().try_for_each(|alert| write!(f, "\n  {}", Line(alert)))?;
         match (self.alerts + self.silences).saturating_sub(self.raised.len() as u64) {
@@ -129,8 +131,10 @@ impl fmt::Display for Report {
         let rate = Rate { alerts, series_weeks };
         writeln!(
             f,
-            "{} files, {rows} rows, {series} series, {alerts} alerts{rate} at a budget of {}",
-            self.files.len(),
+            "{}, {}, {series} series, {}{rate} at a budget of {}",
+            Count(self.files.len() as u64, "file"),
+            Count(rows, "row"),
+            Count(alerts, "alert"),
             self.budget
         )?;
         for profile in &self.nab {
@@ -143,5 +147,35 @@ impl fmt::Display for Report {
             Some(alerts) => writeln!(f, "{alerts}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        let one = FileReport {
+            file: "a.csv".into(),
+            rows: 1,
+            late: 1,
+            refused: 1,
+            first_refused: Some((2, "why".into())),
+            series: 1,
+            alerts: 1,
+            ..FileReport::default()
+        };
+        let report = Report { files: vec![one.clone()], budget: 0.1, ..Report::default() };
+        assert_eq!(
+            report.to_string(),
+            "a.csv: 1 row, 1 series, 1 alert, 1 row not in the order of time, 1 line refused, the first in line 2: why\n\
+             1 file, 1 row, 1 series, 1 alert at a budget of 0.1\n"
+        );
+        let two = Report { files: vec![one.clone(), one], budget: 0.1, ..Report::default() };
+        assert!(
+            two.to_string().ends_with("\n2 files, 2 rows, 2 series, 2 alerts at a budget of 0.1\n"),
+            "{two}"
+        );
     }
 }
