@@ -25,7 +25,7 @@ fi
 
 if [ -z "${KIZASHI_BIN:-}" ]; then
   command -v cargo >/dev/null || missing "set KIZASHI_BIN to the kizashi binary, or put cargo on the PATH"
-  cargo build --quiet --bin kizashi || missing "cargo build --bin kizashi failed"
+  cargo build --quiet --package kizashi --bin kizashi || missing "cargo build --package kizashi failed"
   KIZASHI_BIN="${CARGO_TARGET_DIR:-$(cd ../.. && pwd)/target}/debug/kizashi"
 fi
 KIZASHI_BIN="$(realpath "$KIZASHI_BIN")"
