@@ -32,7 +32,7 @@ test("an alert leads to its series: curve, band, the alert shaded, the score", a
   await expect(page.getByRole("heading", { level: 1, name: names.alerting })).toBeVisible();
   await expect(page.getByText("Open alert", { exact: true })).toBeVisible();
   await expect(
-    page.getByRole("img", { name: /Curve of pump-7, value: values from .* 1 alerts in this range/ }),
+    page.getByRole("img", { name: /Curve of pump-7, value: values from .* 1 alert in this range/ }),
   ).toBeVisible();
   await expect(page.getByTestId("score")).toBeVisible();
   await expect.poll(() => pixelsOf(page, "--chart-value")).toBeGreaterThan(200);
