@@ -96,9 +96,12 @@ pub struct Put {
     /// The stream
     #[arg(long, default_value = "events")]
     pub stream: String,
-    /// Partition key of every record, which keeps their order; where absent, the service spreads them, and those of a
-    /// series that come close together may change places
-    #[arg(long, value_name = "KEY")]
+    /// Field that names a record's series, or a path with dots, as the stream's mapping has it: it is the partition key,
+    /// so that each series keeps its order; the service spreads records that name none
+    #[arg(long, value_name = "PATH", default_value = "series")]
+    pub series: String,
+    /// Partition key of every record in place of its series
+    #[arg(long, value_name = "KEY", conflicts_with = "series")]
     pub partition_key: Option<String>,
     /// Print each record's shard and sequence number
     #[arg(long, short)]
@@ -120,7 +123,8 @@ pub struct Columns {
     /// Columns to leave out, such as labels
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// Column of the series' key [default: each file is one series, named after it]
+    /// Column of the series' key, of JSON lines its field [default: each file is one series, named after it; JSON lines
+    /// name theirs]
     #[arg(long, value_name = "COLUMN")]
     pub series: Option<String>,
     /// Which of day and month comes first, where the file doesn't tell, as in 01/02/2026

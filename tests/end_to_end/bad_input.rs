@@ -62,7 +62,7 @@ fn what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_scored() {
     let too_long = format!("{{\"series\":\"b\",\"value\":3}}\n{}\n", "x".repeat(2 << 20));
     let put = run(&["put", "--server", &url], too_long.as_bytes());
     assert_eq!(put.status.code(), Some(1), "{put:?}");
-    for part in ["2097154 bytes", "at most 1048576", "1 record is durable"] {
+    for part in ["2097153 bytes", "at most 1048576", "1 record is durable"] {
         assert!(put.stderr.contains(part), "{part} in {put:?}");
     }
     // It decodes, so the score worker refuses it, and names its series.

@@ -49,6 +49,34 @@ fn what_is_put_by_hand_is_printed_as_an_alert() {
 }
 
 #[test]
+fn a_series_that_is_put_keeps_its_order() {
+    const ROUNDS: usize = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&folder.path().join("data"));
+    let url = service.url();
+    let series = ["a", "b", "c", "d", "e"];
+    let lines: String = (0..ROUNDS)
+        .flat_map(|round| {
+            series.map(|name| format!("{{\"id\":{{\"name\":\"{name}\"}},\"value\":{round}}}\n"))
+        })
+        .collect();
+    let put = run(&["put", "--server", &url, "--series", "id.name", "--verbose"], lines.as_bytes());
+    assert!(put.status.success(), "{put:?}");
+    let places: Vec<(&str, &str)> = put.stdout.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    assert_eq!(places.len(), ROUNDS * series.len());
+    for at in 0..series.len() {
+        let of_series: Vec<_> = places.iter().skip(at).step_by(series.len()).collect();
+        assert!(of_series.iter().all(|(shard, _)| *shard == of_series[0].0), "one shard");
+        // Decimals of one length.
+        assert!(of_series.is_sorted_by(|(_, before), (_, after)| before < after), "the order of the input");
+    }
+    let shards: std::collections::BTreeSet<_> = places.iter().map(|(shard, _)| shard).collect();
+    assert!(shards.len() > 1, "several series are spread: {shards:?}");
+    let both = run(&["put", "--server", &url, "--series", "x", "--partition-key", "y"], b"");
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+}
+
+#[test]
 fn dead_letters_are_listed_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(&folder.path().join("data"));

@@ -8,6 +8,7 @@ mod backtest;
 mod config;
 mod dead_letters;
 mod incidents;
+mod partition_key;
 mod put;
 mod replay;
 mod serve;

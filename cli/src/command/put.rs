@@ -1,6 +1,9 @@
 //! `kizashi put`: JSON lines to a stream.
 
-use super::acknowledged::{Pump, RECORD_BYTES_MAX};
+use super::{
+    acknowledged::{Pump, RECORD_BYTES_MAX},
+    partition_key::SeriesKeys,
+};
 use crate::{
     arguments::Put,
     report::{self, Failure},
@@ -20,14 +23,15 @@ pub async fn run(arguments: Put) -> Result<(), Failure> {
                 .map_err(|error| Failure::usage(format_args!("can't read {}: {error}", path.display())))?,
         ),
     };
+    let keys = SeriesKeys::new(&arguments.series)?;
     let mut pump = Pump::start(&arguments.server, &arguments.stream, arguments.verbose).await?;
-    let key = arguments.partition_key.unwrap_or_default();
     let (lines, mut received) = mpsc::channel(1024);
     // Reading blocks, so it has its own thread; the channel slows it down to what the service takes.
     let reader = std::thread::spawn(move || read_lines(BufReader::new(input), &lines));
     while let Some(data) = received.recv().await {
         // What has come at once goes out at once; a line that comes alone does not wait for others.
-        pump.put(PutRecord { partition_key: key.clone(), data }).await?;
+        let partition_key = arguments.partition_key.clone().unwrap_or_else(|| keys.of_record(&data));
+        pump.put(PutRecord { partition_key, data }).await?;
         if received.is_empty() {
             pump.flush().await?;
         }

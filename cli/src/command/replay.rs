@@ -1,6 +1,9 @@
 //! `kizashi replay`: the rows of a file as records, in the rhythm of their times.
 
-use super::acknowledged::Pump;
+use super::{
+    acknowledged::Pump,
+    partition_key::{SeriesKeys, of_series},
+};
 use crate::{
     arguments::{Columns, Replay, Speed},
     report::{self, Failure},
@@ -68,7 +71,8 @@ fn open(file: &Path, columns: Columns) -> Result<(Rows, Option<u64>), Failure> {
     let is = |extension: &str| file.extension().is_some_and(|has| has.eq_ignore_ascii_case(extension));
     if is("jsonl") || is("ndjson") {
         let total = lines(file).map_err(unreadable)?;
-        return Ok((json_lines(file)?, Some(total)));
+        let keys = SeriesKeys::new(columns.series.as_deref().unwrap_or("series"))?;
+        return Ok((json_lines(file, keys)?, Some(total)));
     }
     let choice = columns.into();
     let table = Table::open(file, &choice).map_err(Failure::usage)?;
@@ -114,7 +118,8 @@ fn table_rows(mut table: Table, default_series: String) -> Rows {
                         .into();
                 }
             }
-            let record = PutRecord { partition_key: key(series), data: record.to_string().into_bytes() };
+            let record =
+                PutRecord { partition_key: of_series(series), data: record.to_string().into_bytes() };
             Some(Ok(Row { time_ms: Some(row.time_ms), record }))
         }
         Ok(None) => None,
@@ -123,7 +128,7 @@ fn table_rows(mut table: Table, default_series: String) -> Rows {
 }
 
 /// Lines as they are, put as they stand; their `time`, where they have one, gives the rhythm.
-fn json_lines(file: &Path) -> Result<Rows, Failure> {
+fn json_lines(file: &Path, keys: SeriesKeys) -> Result<Rows, Failure> {
     let name = file.display().to_string();
     let input =
         File::open(file).map_err(|error| Failure::usage(format_args!("can't read {name}: {error}")))?;
@@ -142,16 +147,8 @@ fn json_lines(file: &Path) -> Result<Rows, Failure> {
             }
             number => parse_epoch(&number.to_string()),
         };
-        let record = PutRecord {
-            partition_key: key(parsed["series"].as_str().unwrap_or_default()),
-            data: line.into(),
-        };
+        let record = PutRecord { partition_key: keys.of_record(line.as_bytes()), data: line.into() };
         Some(Ok(Row { time_ms, record }))
     });
     Ok(Box::new(rows))
-}
-
-/// A series as a partition key, of which it may be too long a text.
-fn key(series: &str) -> String {
-    series.chars().take(256).collect()
 }

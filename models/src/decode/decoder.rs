@@ -1,6 +1,6 @@
 //! From a record to its lines.
 
-use super::line::{LineError, decode_object};
+use super::line::{LineError, decode_object, find_series};
 use super::paths::Keys;
 use super::{Decoded, Mapping, MappingError};
 use std::ops::Range;
@@ -78,11 +78,22 @@ impl Decoder {
         }
     }
 
+    /// The key of the series that a record of one object names, whether or not its other fields can be decoded.
+    pub fn series_key(&self, record: &[u8]) -> Option<Box<str>> {
+        let text = std::str::from_utf8(record).ok()?;
+        find_series(&self.mapping, &self.keys, without_mark(text))
+    }
+
     fn decode_text(&self, bytes: &[u8]) -> Result<Decoded, LineError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| LineError::Meaning(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
-        decode_object(&self.mapping, &self.keys, text.strip_prefix('\u{feff}').unwrap_or(text))
+        decode_object(&self.mapping, &self.keys, without_mark(text))
     }
+}
+
+/// A text without the byte order mark that it may begin with.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn reason(error: LineError) -> String {
@@ -241,6 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn a_series_is_found_without_the_rest() {
+        let mapping = Mapping { series: "host.name".into(), prefix: "prod/".into(), ..Mapping::default() };
+        let decoder = Decoder::new(&mapping).unwrap();
+        for (record, expected) in [
+            ("\u{feff}{\"value\":NaN,\"host\":{\"name\":\"a\"}}", Some("prod/a")),
+            (r#"{"host":{"name":"a"},"host":{"name":"b"},"time":"noon"}"#, Some("prod/b")),
+            (r#"{"host":{"name":7}}"#, None),
+            (r#"{"host":"a"}"#, None),
+            (r#"{"host":{"name":"a"}} x"#, None),
+            (r#"{"host":{"name":"a"}"#, None),
+        ] {
+            assert_eq!(decoder.series_key(record.as_bytes()).as_deref(), expected, "{record}");
+        }
+        assert_eq!(decoder.series_key(b"\xff"), None);
+    }
+
+    #[test]
     fn one_key_can_hold_a_value_or_an_object_of_values() {
         let mapping = Mapping { value: "v".into(), values: "v".into(), ..Mapping::default() };
         for (record, values) in [
@@ -297,6 +325,17 @@ mod tests {
             let found = decode_with(&Mapping::default(), &record);
             prop_assert!(!found.is_empty());
             prop_assert!(found.is_sorted_by(|a, b| a.0 < b.0));
+        }
+
+        #[test]
+        fn a_series_that_is_found_is_the_one_that_is_decoded(
+            record in r#"\{("(series|value|time)":("a"|"b"|1|null),?){0,4}\}"#,
+        ) {
+            let decoder = Decoder::new(&Mapping::default()).unwrap();
+            let found = decoder.series_key(record.as_bytes());
+            if let Ok(Decoded::Observation(observation)) = one(&record) {
+                prop_assert_eq!(found, Some(observation.series));
+            }
         }
 
         #[test]

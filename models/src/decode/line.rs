@@ -35,11 +35,20 @@ struct Found<'a> {
 
 /// Decodes the one object that `text` holds.
 pub(super) fn decode_object(mapping: &Mapping, keys: &Keys, text: &str) -> Result<Decoded, LineError> {
+    scan(keys, text)?.interpret(mapping).map_err(LineError::Meaning)
+}
+
+/// The series that the one object names, where it does.
+pub(super) fn find_series(mapping: &Mapping, keys: &Keys, text: &str) -> Option<Box<str>> {
+    series_key(mapping, &scan(keys, text).ok()?.series?).ok()
+}
+
+fn scan<'a>(keys: &Keys, text: &'a str) -> Result<Found<'a>, SyntaxError> {
     let mut found = Found::default();
     let mut scanner = Scanner::new(text);
     scan_object(&mut scanner, keys, &mut found)?;
     scanner.end()?;
-    found.interpret(mapping).map_err(LineError::Meaning)
+    Ok(found)
 }
 
 /// Scans an object; it goes no deeper than the mapping's paths do.
