@@ -22,6 +22,8 @@ pub struct Incidents {
     alerts_max: usize,
     alerts: BTreeMap<AlertKey, Arc<Alert>>,
     keys: HashMap<AlertId, AlertKey>,
+    /// The alerts of each series, by [`series_hash`].
+    by_series: BTreeSet<(u64, AlertKey)>,
     fold: Fold,
     /// The newest alert that the fold has seen.
     folded: Option<AlertKey>,
@@ -56,6 +58,7 @@ impl Incidents {
             alerts_max,
             alerts: BTreeMap::new(),
             keys: HashMap::new(),
+            by_series: BTreeSet::new(),
             fold: Fold::default(),
             folded: None,
             unfolded: None,
@@ -75,8 +78,9 @@ impl Incidents {
             self.remove(alert.id);
         }
         self.keys.insert(alert.id, key);
-        let closed_ms = alert.closed_ms;
+        let (series, closed_ms) = (series_hash(&alert), alert.closed_ms);
         let Some(known) = self.alerts.insert(key, alert) else {
+            self.by_series.insert((series, key));
             return self.refold_from(key);
         };
         if let Some(first) = self.group_of.get(&key) {
@@ -91,8 +95,8 @@ impl Incidents {
 
     /// Takes an alert out, where it is known.
     pub fn remove(&mut self, id: AlertId) {
-        if let Some(key) = self.keys.remove(&id) {
-            self.alerts.remove(&key);
+        if let Some(key) = self.keys.get(&id).copied() {
+            self.take_out(key);
             self.refold_from(key);
         }
     }
@@ -135,9 +139,17 @@ impl Incidents {
     fn later_of_series(&self, key: AlertKey, alert: &Alert) -> Option<AlertKey> {
         let series = series_hash(alert);
         let last_ms = alert.last_ms.max(key.opened_ms).saturating_add(HORIZON_MS);
-        let later = self.alerts.range((Bound::Excluded(key), Bound::Unbounded));
-        let mut later = later.take_while(|(later, _)| later.opened_ms <= last_ms);
-        later.find(|(_, later)| series_hash(later) == series).map(|(later, _)| *later)
+        let mut later = self.by_series.range((Bound::Excluded((series, key)), Bound::Unbounded));
+        let (of, later) = later.next()?;
+        (*of == series && later.opened_ms <= last_ms).then_some(*later)
+    }
+
+    /// Forgets an alert; the fold and the groups go on as they are.
+    fn take_out(&mut self, key: AlertKey) {
+        self.keys.remove(&key.id);
+        if let Some(alert) = self.alerts.remove(&key) {
+            self.by_series.remove(&(series_hash(&alert), key));
+        }
     }
 
     /// Back to the newest state that has not seen what changed at `from`.
@@ -192,8 +204,7 @@ impl Incidents {
     fn drop_oldest(&mut self) {
         let (first, members) = self.groups.pop_first().expect("a settled alert is in a group");
         for member in members {
-            self.alerts.remove(&member);
-            self.keys.remove(&member.id);
+            self.take_out(member);
             self.group_of.remove(&member);
         }
         self.fold.forget(first);
