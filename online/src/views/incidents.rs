@@ -8,7 +8,7 @@ use kizashi_models::{
     incident::{AlertKey, Incident, IncidentId, Incidents, Parameters, Revision},
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Events that a watcher may be behind.
@@ -105,8 +105,9 @@ impl IncidentView {
 
     /// A shard is known anew: with the alerts `kept` in place of those of the ids `known`.
     pub(super) fn restored(&self, known: &[AlertId], kept: &[Arc<Alert>]) {
+        let still: HashSet<AlertId> = kept.iter().map(|alert| alert.id).collect();
         let mut pending = self.pending.lock();
-        let gone = known.iter().filter(|id| kept.iter().all(|alert| alert.id != **id));
+        let gone = known.iter().filter(|id| !still.contains(*id));
         pending.extend(gone.map(|id| Handed::Remove(*id)));
         pending.extend(kept.iter().cloned().map(Handed::Put));
     }
