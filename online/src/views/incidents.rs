@@ -114,11 +114,12 @@ impl IncidentView {
 
     /// Alerts have changed, each as it is after that.
     pub(super) fn committed<'a>(&self, alerts: impl Iterator<Item = &'a Arc<Alert>>) {
-        let many = {
-            let mut pending = self.pending.lock();
-            pending.extend(alerts.cloned().map(Handed::Put));
-            pending.len() > PENDING_MAX
-        };
+        self.pending.lock().extend(alerts.cloned().map(Handed::Put));
+    }
+
+    /// Does the work for those who hand in, where more waits than may.
+    pub(super) fn relieve(&self) {
+        let many = self.pending.lock().len() > PENDING_MAX;
         if many {
             self.settle();
         }
@@ -256,6 +257,18 @@ mod tests {
         assert_eq!(next(), Some((IncidentChange::Removed, 2)));
         assert_eq!(view.of_alert(alert_at(1, 0, true).id).unwrap().members.len(), 1);
         assert_eq!(view.of_alert(alert_at(2, 0, true).id), None);
+    }
+
+    #[test]
+    fn no_more_waits_than_may() {
+        let view = IncidentView::new(100);
+        let alerts: Vec<_> = (0..PENDING_MAX as u32 + 1).map(|number| alert_at(number, 0, true)).collect();
+        view.committed(alerts[1..].iter());
+        view.relieve();
+        assert_eq!(view.pending.lock().len(), PENDING_MAX);
+        view.committed(alerts[..1].iter());
+        view.relieve();
+        assert!(view.pending.lock().is_empty());
     }
 
     #[test]

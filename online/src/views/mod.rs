@@ -256,6 +256,8 @@ impl CommitSink for Views {
             self.incidents.committed(events.iter().map(|(_, alert)| alert));
             alerts.hub.committed(number, index, events);
         }
+        // Not while the alerts are locked: it may take long, and the other workers need them.
+        self.incidents.relieve();
         series.observe(output);
     }
     fn forgotten(&self, shard: &ShardRef, series: &[Box<str>]) {
