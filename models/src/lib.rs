@@ -10,6 +10,7 @@ pub mod codec;
 pub mod decode;
 pub mod detector;
 pub mod engine;
+pub mod fnv;
 pub mod incident;
 pub mod observation;
 pub mod plural;

@@ -1,12 +1,12 @@
 //! The digest of a batch: a sum of hashes, so that it doesn't depend on how a range of a shard is cut into
 //! batches. It tells a replay that went another way; it does not guard against an adversary.
 
+use crate::fnv::fnv1a;
 use crate::position::Position;
 
-/// FNV-1a, 64 bits, of a series' key.
+/// The hash of a series' key.
 pub(super) fn hash_key(key: &str) -> u64 {
-    key.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    fnv1a(key.bytes())
 }
 
 /// The hash of one scored observation (docs/FORMATS.md, "Digest").

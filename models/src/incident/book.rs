@@ -5,8 +5,9 @@ use super::checkpoints::Checkpoints;
 use super::fold::{Fold, HORIZON_MS};
 use super::parameters::Parameters;
 use super::shape::{Incident, IncidentId};
-use super::tokens::{hash, tokens};
+use super::tokens::tokens;
 use crate::alert::{Alert, AlertId};
+use crate::fnv::fnv1a;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -238,5 +239,5 @@ impl Incidents {
 }
 
 fn series_hash(alert: &Alert) -> u64 {
-    hash(&[alert.source.stream.as_bytes(), &[0], alert.series.as_bytes()])
+    fnv1a(alert.source.stream.bytes().chain([0]).chain(alert.series.bytes()))
 }

@@ -1,5 +1,7 @@
 //! What series have in common by their keys: the parts of a path, a name or a set of labels.
 
+use crate::fnv::fnv1a;
+
 /// Tokens of a key that count; further ones are left out.
 const TOKENS_MAX: usize = 32;
 
@@ -24,14 +26,8 @@ impl<'a> Token<'a> {
             Self::Prefix(_) => 1,
             Self::Word(_) => 2,
         };
-        hash(&[&[kind], self.text().as_bytes()])
+        fnv1a([kind].into_iter().chain(self.text().bytes()))
     }
-}
-
-/// FNV-1a, 64 bits.
-pub(super) fn hash(parts: &[&[u8]]) -> u64 {
-    let bytes = parts.iter().copied().flatten();
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// The tokens of a series' key: its proper prefixes, then its words that are not numbers, each once. A word ends

@@ -7,10 +7,13 @@
 use super::{
     Views,
     filter::Filter,
-    token::{self, TokenError, fnv1a},
+    token::{self, TokenError},
 };
 use crate::committed::ShardRef;
-use kizashi_models::alert::{Alert, AlertEvent, Change};
+use kizashi_models::{
+    alert::{Alert, AlertEvent, Change},
+    fnv::fnv1a,
+};
 use std::{
     collections::VecDeque,
     sync::{Arc, Weak},
@@ -21,7 +24,7 @@ const SCOPE: &str = "watch";
 
 /// A hash of the shard's names that tokens name it by: the same on every machine and after every restart.
 fn shard_hash(shard: &ShardRef) -> u64 {
-    fnv1a(format!("{}\n{}\n{}", shard.application, shard.stream, shard.shard).as_bytes())
+    fnv1a(format!("{}\n{}\n{}", shard.application, shard.stream, shard.shard).bytes())
 }
 
 /// Reads back the alert events of commits.
