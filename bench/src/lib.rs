@@ -13,15 +13,15 @@ pub fn quantile(sorted: &[Duration], q: f64) -> f64 {
     sorted.get((last as f64 * q).round() as usize).map_or(f64::NAN, |duration| duration.as_secs_f64() * 1e3)
 }
 
-/// User and system time of this process: a rate by it does not depend on what else runs here.
+/// User and system time of a process: a rate by it does not depend on what else runs here.
 ///
 /// # Errors
 /// Where `/proc` doesn't say.
-pub fn cpu_seconds() -> Result<f64, Box<dyn std::error::Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
+pub fn cpu_seconds(pid: u32) -> Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks = |field: usize| -> Result<f64, Box<dyn std::error::Error>> {
-        Ok(fields.get(field).ok_or("/proc/self/stat is cut short")?.parse()?)
+        Ok(fields.get(field).ok_or("the statistics of the process are cut short")?.parse()?)
     };
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }

@@ -57,11 +57,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 threads,
                 ..Options::default()
             };
-            let (start, cpu_before) = (Instant::now(), cpu_seconds()?);
+            let (start, cpu_before) = (Instant::now(), cpu_seconds(std::process::id())?);
             let report = run(&options, &|_| {})?;
             assert_eq!(report.files[0].rows as usize, rows);
             let rate = |seconds: f64| rows as f64 / seconds;
-            Ok((rate(cpu_seconds()? - cpu_before), rate(start.elapsed().as_secs_f64())))
+            Ok((rate(cpu_seconds(std::process::id())? - cpu_before), rate(start.elapsed().as_secs_f64())))
         };
         let ((plain, _), (with_results, _), (_, all)) = (rates(1, false)?, rates(1, true)?, rates(0, true)?);
         println!("{name:12} {plain:>16.0} {with_results:>16.0} {all:>16.0}");

@@ -1,7 +1,7 @@
 //! What the real binary costs: idle, with 100,000 live series, to start, and to come back from `kill -9`; and, with the
 //! arguments `series COUNT` or `series COUNT LIVE`, with so many series, of which the default or LIVE may be live.
 
-use kizashi_bench::put_until_taken;
+use kizashi_bench::{cpu_seconds, put_until_taken};
 use kizashi_proto::v1::{
     GetStatusRequest, PutRecord, records_client::RecordsClient, status_client::StatusClient,
 };
@@ -85,9 +85,10 @@ async fn small(folder: &Path) {
     let service = Service::start(&folder.join("idle"));
     println!("cold start, empty: {:.0} ms to ready", start.elapsed().as_secs_f64() * 1e3);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (before, at) = (cpu_seconds(service.pid()), Instant::now());
+    let used = || cpu_seconds(service.pid()).expect("the process is there");
+    let (before, at) = (used(), Instant::now());
     tokio::time::sleep(IDLE).await;
-    let share = (cpu_seconds(service.pid()) - before) / at.elapsed().as_secs_f64();
+    let share = (used() - before) / at.elapsed().as_secs_f64();
     let resident = resident_mb(service.pid(), "VmRSS:");
     println!("idle: {resident:.0} MB resident, {:.2} % of a core over {} s", share * 100.0, IDLE.as_secs());
     service.stop();
@@ -156,14 +157,6 @@ async fn settle(service: &Service) {
         quiet = if lag == 0.0 { quiet + 1 } else { 0 };
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// User and system time of a process.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
-    let fields: Vec<&str> = stat.rsplit(") ").next().expect("a name in parentheses").split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().expect("a count of ticks");
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// A size of a process, as the kernel names it.

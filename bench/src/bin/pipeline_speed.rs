@@ -114,14 +114,14 @@ async fn measure(dir: &Path, arguments: &Arguments, rekey: bool, goal: f64) -> R
         shards.iter().map(|shard| ShardMetrics::new(&registry, SCORE, STREAM, &shard.id)).collect();
     let expected = (arguments.series * arguments.observations) as u64;
 
-    let (start, cpu_before) = (Instant::now(), cpu_seconds()?);
+    let (start, cpu_before) = (Instant::now(), cpu_seconds(std::process::id())?);
     let workers =
         Workers::start(shared, vec![watched], DefaultDetector::default(), EngineConfig::default()).await?;
     let sum = |of: fn(&ShardMetrics) -> u64| metrics.iter().map(of).sum::<u64>();
     while sum(|shard| shard.records.get()) < expected {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds()? - cpu_before);
+    let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds(std::process::id())? - cpu_before);
     let (commits, alerts) = (sum(|shard| shard.commits.get()), sum(|shard| shard.alerts.get()));
     let (state, refused) = (sum(|shard| shard.piece_bytes.get()), sum(|shard| shard.dead_letters.get()));
     workers.stop().await;
