@@ -9,15 +9,16 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 3;
+const STATE_VERSION: u8 = 4;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
 /// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week) with their
-/// mean errors, lattices of what the field has shown, and counts of quantised contexts; of a vector also the
-/// covariances of its fields' errors, now and sustained. An observation's *novelty* says how seldom its like was
-/// seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise by the series'
-/// own past. The onset is the novelty, and of a vector the joint distances, where it exceeds the decayed maximum.
+/// mean errors, lattices of what the field has shown, counts of quantised contexts and of how long it stays where it
+/// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
+/// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
+/// by the series' own past. The onset is what novelty is more than the usual one, and of a vector the joint distances,
+/// where it exceeds the decayed maximum.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -31,6 +32,8 @@ pub struct DefaultState {
     count: u32,
     /// Decayed maximum of what could be an onset.
     maximum: f64,
+    /// Recent mean of novelty.
+    novelty: f64,
     tail: Tail,
     fields: Vec<Field>,
     blocks: Vec<Block>,
@@ -43,6 +46,14 @@ struct Block {
     now: Joint,
     /// Of their sustained distances from the fast level.
     lately: Joint,
+    /// Recent mean of the squared distance of their errors, each cut.
+    dispersion: f64,
+}
+
+impl Block {
+    fn new() -> Self {
+        Block { now: Joint::new(), lately: Joint::new(), dispersion: 1.0 }
+    }
 }
 
 /// The evidence of one observation.
@@ -56,7 +67,17 @@ struct Evidence {
     /// their logarithmic distance, and that of the sustained ones.
     distance: f64,
     sustained: f64,
+    /// and that of the recent mean of their squared distances.
+    dispersion: f64,
+    /// How far the field that stands out in this has been the same for longer than ever before.
+    still: f64,
 }
+
+/// Distances beyond this enter the mean of squared ones as this.
+const DISPERSION_CUT: f64 = 10.0;
+/// At these observations evidence from before a season was known counts half: by then a profile has seen two weeks of
+/// five-minute data, and errors from before it are larger than any that it will make.
+const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
 impl DefaultDetector {
     /// The detector of a snapshot of kind `detector`.
@@ -93,8 +114,9 @@ impl DefaultDetector {
             let judged = field.judge(values[i], &forecast, parameters);
             evidence.present += 1.0;
             evidence.novelty += judged.novelty;
+            evidence.still = evidence.still.max(judged.still);
             evidence.magnitude_squared += judged.magnitude * judged.magnitude;
-            let own = judged.novelty + judged.magnitude;
+            let own = judged.novelty + judged.magnitude + parameters.surprise_still * judged.still;
             score.contribution = own * own;
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
             sustained[i] = judged.sustained;
@@ -105,6 +127,12 @@ impl DefaultDetector {
         let now = block.now.step(&errors[..fields.len()], parameters.joint_ridge, parameters);
         let lately =
             block.lately.step(&sustained[..fields.len()], parameters.joint_ridge_sustained, parameters);
+        let cut = now.value.min(DISPERSION_CUT);
+        let dispersion = block.dispersion + (cut * cut - block.dispersion) / parameters.memory_sustained;
+        // Over a short memory it could round to beyond the bound, which no state may hold.
+        block.dispersion = dispersion.clamp(0.0, DISPERSION_CUT * DISPERSION_CUT);
+        let dispersion = now.trust * libm::log1p(block.dispersion.sqrt());
+        evidence.dispersion = evidence.dispersion.max(dispersion);
         evidence.joint = evidence.joint.max(now.magnitude);
         evidence.distance = evidence.distance.max(now.logarithm);
         evidence.sustained = evidence.sustained.max(lately.logarithm);
@@ -134,6 +162,7 @@ impl Detector for DefaultDetector {
         let mut state = DefaultState {
             count: 0,
             maximum: 0.0,
+            novelty: 0.0,
             tail: Tail::new(),
             fields: Vec::with_capacity(fields),
             blocks: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
@@ -145,7 +174,7 @@ impl Detector for DefaultDetector {
     fn add_field(&self, state: &mut DefaultState, range: Option<Range>) {
         state.fields.push(Field::new(range));
         if state.blocks.last().is_none_or(|block| block.now.fields() == BLOCK) {
-            state.blocks.push(Block { now: Joint::new(), lately: Joint::new() });
+            state.blocks.push(Block::new());
         }
         let block = state.blocks.last_mut().expect("pushed above");
         block.now.add_field();
@@ -174,17 +203,25 @@ impl Detector for DefaultDetector {
         let magnitude =
             (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * evidence.joint;
         let trust = believed(count - 1.0, parameters.caution_tail);
-        let strangeness = novelty / parameters.whole + magnitude;
+        let strangeness = novelty / parameters.whole + magnitude + parameters.surprise_still * evidence.still;
         let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.surprise = surprise;
         state.tail.learn(strangeness, limit, state.count);
+        if SEASON_LEARNT.contains(&state.count) && state.fields.iter().any(Field::is_seasonal) {
+            state.tail.halve();
+        }
 
+        // Of a series that often shows something new, and of one that is young, less of it is news.
+        let news = (novelty - state.novelty).max(0.0);
+        state.novelty += (novelty - state.novelty) / count.min(parameters.memory);
         let strange = if values.len() > 1 {
-            parameters.weight_vector_novelty * novelty
+            parameters.weight_vector_novelty * news
+                + parameters.weight_vector_still * evidence.still
                 + parameters.weight_distance * evidence.distance
                 + parameters.weight_vector_sustained * evidence.sustained
+                + parameters.weight_dispersion * evidence.dispersion
         } else {
-            novelty
+            news
         };
         let candidate = parameters.onset_scale * strange * believed(count - 1.0, parameters.caution);
         out.onset = if candidate > state.maximum { candidate } else { 0.0 };
@@ -204,11 +241,13 @@ impl Detector for DefaultDetector {
         out.u32(state.fields.len() as u32);
         out.u32(state.count);
         out.f64(state.maximum);
+        out.f64(state.novelty);
         state.tail.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
         for block in &state.blocks {
             block.now.encode(&mut out);
             block.lately.encode(&mut out);
+            out.f64(block.dispersion);
         }
     }
 
@@ -222,6 +261,7 @@ impl Detector for DefaultDetector {
         let mut state = DefaultState {
             count: from.u32()?,
             maximum: from.f64_in(0.0, f64::MAX)?,
+            novelty: from.f64_in(0.0, f64::MAX)?,
             tail: Tail::decode(&mut from)?,
             fields: Vec::new(),
             blocks: Vec::new(),
@@ -231,8 +271,11 @@ impl Detector for DefaultDetector {
         }
         for first in (0..fields).step_by(BLOCK) {
             let count = BLOCK.min(fields - first);
-            let now = Joint::decode(&mut from, count)?;
-            state.blocks.push(Block { now, lately: Joint::decode(&mut from, count)? });
+            state.blocks.push(Block {
+                now: Joint::decode(&mut from, count)?,
+                lately: Joint::decode(&mut from, count)?,
+                dispersion: from.f64_in(0.0, DISPERSION_CUT * DISPERSION_CUT)?,
+            });
         }
         if !from.0.is_empty() {
             return Err(StateError(format!("{} bytes too many", from.0.len())));

@@ -1,8 +1,9 @@
 //! One field of a series: forecasts, the error of each, and how new its values are.
 
 use super::codec::{Decoder, Encoder};
-use super::lattice::{self, Lattice};
-use super::novelty::{Novelty, PAIRS, TRIPLES};
+use super::dwell::Dwell;
+use super::lattice::Lattice;
+use super::novelty::{LEVELS, Novelty};
 use super::parameters::Parameters;
 use super::season::Season;
 use super::spread::{Spread, YOUNG};
@@ -33,6 +34,8 @@ const SUSTAINED_BOUND: f64 = 10.0;
 
 /// Changes of less than this share of the spread are none.
 const STILL: f64 = 0.01;
+/// It is not known how long a series stays the same before it has been seen for so many times as long.
+const STILL_KNOWN: f64 = 16.0;
 /// Observations before which it is not known how restless a series is.
 const RESTLESS_KNOWN: f64 = 100.0;
 /// Least error that the logarithm of the size of changes is measured by.
@@ -40,25 +43,23 @@ const RESTLESS_ERROR_MIN: f64 = 0.05;
 /// Taken from the magnitude of such an error, so that it speaks only where the values themselves don't.
 const RESTLESS_ALLOWANCE: f64 = 1.4;
 
-/// Forecasts, the simplest first.
+/// Forecasts, the simplest first; the one in between is the last value.
 const LEVEL: usize = 0;
 const FAST: usize = 1;
-const LAST: usize = 2;
 const DAILY: usize = 3;
 const WEEKLY: usize = 4;
 const SEASON: usize = 5;
 const FORECASTS: usize = 6;
 
-/// What the lattices stand on: the value (twice, see [`lattice::STAGGERED`]), its mean over some observations, its change, its sustained distance from the
+/// What the lattices stand on: the value, its mean over some observations, its change, its sustained distance from the
 /// fast level, the logarithm of how restless it is, and its distance from the fast level.
 const VALUE: usize = 0;
-const STAGGERED: usize = 1;
-const SMOOTH: usize = 2;
-const CHANGE: usize = 3;
-const SUSTAINED: usize = 4;
-const RESTLESS: usize = 5;
-const APART: usize = 6;
-const LATTICES: usize = 7;
+const SMOOTH: usize = 1;
+const CHANGE: usize = 2;
+const SUSTAINED: usize = 3;
+const RESTLESS: usize = 4;
+const APART: usize = 5;
+const LATTICES: usize = 6;
 
 /// What is kept of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,8 +82,12 @@ pub(super) struct Field {
     calm_error: Spread,
     errors: [Spread; FORECASTS],
     season: Season,
-    by_change: Novelty<PAIRS>,
-    by_season: Novelty<TRIPLES>,
+    /// Levels of distance from the season.
+    context: Novelty,
+    /// Stays at one level of distance from the slow level,
+    dwell: Dwell<LEVELS>,
+    /// and at one value.
+    still: Dwell<1>,
     lattices: [Lattice; LATTICES],
 }
 
@@ -105,6 +110,8 @@ pub(super) struct Forecast {
 pub(super) struct Judged {
     /// Weighted sum of the members' novelty; 1 is new to most of them, and what lies far outside adds to it.
     pub(super) novelty: f64,
+    /// How far the value has been the same for longer than ever before, 0 to 1.
+    pub(super) still: f64,
     /// The error in mean errors, signed.
     pub(super) error: f64,
     /// Logarithmic size of the error.
@@ -134,8 +141,9 @@ impl Field {
             calm_error: Spread::default(),
             errors: [Spread::default(); FORECASTS],
             season: Season::new(),
-            by_change: Novelty::new(),
-            by_season: Novelty::new(),
+            context: Novelty::new(),
+            dwell: Dwell::new(),
+            still: Dwell::new(),
             lattices,
         }
     }
@@ -182,16 +190,17 @@ impl Field {
         let judged = if self.count == 0 {
             if value.abs() < VALUE_MAX {
                 for lattice in &mut self.lattices[VALUE..=SMOOTH] {
-                    lattice.place(value, lattice::FIRST, 1.0);
+                    lattice.place(value, 1.0);
                 }
             }
-            Judged { novelty: 1.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
+            Judged { novelty: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
             let error = (value - forecast.values[forecast.best]) / forecast.error;
             let magnitude =
                 parameters.magnitude(error.abs().min(VALUE_MAX)).max(self.restless_magnitude(parameters));
-            let novelty = self.novelty(value, forecast, parameters);
-            Judged { novelty, error, magnitude, sustained: self.sustained }
+            let still = self.still_for(value);
+            let novelty = self.novelty(value, forecast, parameters) + parameters.weight_still * still;
+            Judged { novelty, still, error, magnitude, sustained: self.sustained }
         };
         if value.abs() < VALUE_MAX {
             self.learn(value, &judged, forecast, parameters);
@@ -199,10 +208,30 @@ impl Field {
         judged
     }
 
+    /// The size of a change that is none.
+    fn change_min(&self) -> f64 {
+        STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN
+    }
+
     /// Logarithm of the size of recent changes.
     fn log_restless(&self) -> f64 {
-        let floor = STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
-        libm::log(self.restless + floor)
+        libm::log(self.restless + self.change_min())
+    }
+
+    /// How far a value that is still the same has been so for longer than ever before.
+    fn still_for(&mut self, value: f64) -> f64 {
+        if (value - self.last).abs() > self.change_min() {
+            self.still.leave();
+        }
+        let stay = self.still.stay(0);
+        let known = f64::from(self.still.length()) * STILL_KNOWN <= f64::from(self.count);
+        if known { stay.outlasting } else { 0.0 }
+    }
+
+    /// Whether a season's profile is what forecasts best, or what the best forecast rests on.
+    pub(super) fn is_seasonal(&self) -> bool {
+        let [.., fast, _, daily, weekly, season] = self.errors.map(|error| error.mean);
+        daily.min(weekly) <= SEASONAL * fast || season < PREFERENCE * fast
     }
 
     /// Logarithmic size of how unusually restless, or still, the values before this one were.
@@ -218,12 +247,9 @@ impl Field {
     fn novelty(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> f64 {
         let least = self.error_min();
         let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
-        let change = Novelty::<PAIRS>::level(distance(LAST), parameters.step_change);
-        let season = Novelty::<TRIPLES>::level(distance(SEASON), parameters.step_season);
-        let mut novelty = parameters.weight_context_change * self.by_change.score(change)
-            + parameters.weight_context_season * self.by_season.score(season);
-        self.by_change.learn(change);
-        self.by_season.learn(season);
+        let level = Novelty::level(distance(SEASON), parameters.step_season);
+        let mut novelty = parameters.weight_context * self.context.score(level);
+        self.context.learn(level);
 
         let apart = distance(FAST).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         let sustained = self.sustained + (apart - self.sustained) / parameters.memory_sustained;
@@ -235,28 +261,27 @@ impl Field {
                 + parameters.weight_change
                 + parameters.weight_outside * libm::log1p(OUTSIDE_MAX);
         }
+        let stay = self.dwell.stay(Novelty::level(distance(LEVEL), parameters.step_dwell));
+        novelty += parameters.weight_dwell * stay.novelty * stay.novelty;
         let count = f64::from(self.count) + 1.0;
         self.smooth += (value - self.smooth) / parameters.memory_smooth.min(count);
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
         let places = [
-            (VALUE, value, 0.5 * parameters.weight_value),
-            (STAGGERED, value, 0.5 * parameters.weight_value),
+            (VALUE, value, parameters.weight_value),
             (SMOOTH, self.smooth, parameters.weight_smooth),
             (CHANGE, value - self.last, parameters.weight_change),
             (SUSTAINED, self.sustained, parameters.weight_sustained),
         ];
         for (lattice, at, weight) in places {
-            let first = if lattice == STAGGERED { lattice::STAGGERED } else { lattice::FIRST };
-            let new = self.lattices[lattice].place(at, first, keep).novelty;
+            let new = self.lattices[lattice].place(at, keep).novelty;
             novelty += weight * new * new;
         }
         if count > YOUNG {
-            let floor = STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
-            let new =
-                self.lattices[RESTLESS].place(libm::log(self.restless + floor), lattice::FIRST, keep).novelty;
+            let log_restless = self.log_restless();
+            let new = self.lattices[RESTLESS].place(log_restless, keep).novelty;
             novelty += parameters.weight_restless * new * new;
         }
-        let outside = self.lattices[APART].place(value - forecast.values[FAST], lattice::FIRST, keep).outside;
+        let outside = self.lattices[APART].place(value - forecast.values[FAST], keep).outside;
         novelty + parameters.weight_outside * libm::log1p(outside.min(OUTSIDE_MAX))
     }
 
@@ -319,8 +344,9 @@ impl Field {
         self.calm_error.encode(out);
         self.errors.iter().for_each(|error| error.encode(out));
         self.season.encode(out);
-        self.by_change.encode(out);
-        self.by_season.encode(out);
+        self.context.encode(out);
+        self.dwell.encode(out);
+        self.still.encode(out);
         self.lattices.iter().for_each(|lattice| lattice.encode(out));
     }
 
@@ -340,8 +366,9 @@ impl Field {
             *error = Spread::decode(from)?;
         }
         read.season = Season::decode(from)?;
-        read.by_change = Novelty::decode(from)?;
-        read.by_season = Novelty::decode(from)?;
+        read.context = Novelty::decode(from)?;
+        read.dwell = Dwell::decode(from)?;
+        read.still = Dwell::decode(from)?;
         for lattice in &mut read.lattices {
             *lattice = Lattice::decode(from)?;
         }

@@ -27,7 +27,9 @@ pub(super) struct Joint {
 /// How an observation stands in the joint distribution.
 pub(super) struct Distance {
     /// Root of the mean squared decorrelated error; about 1 is usual.
-    value: f64,
+    pub(super) value: f64,
+    /// How far it is believed, 0 to 1: a young covariance is not.
+    pub(super) trust: f64,
     /// Logarithm of 1 + that.
     pub(super) logarithm: f64,
     /// Logarithmic magnitude of what it is beyond the usual.
@@ -101,6 +103,7 @@ impl Joint {
         }
         Distance {
             value,
+            trust,
             logarithm: trust * libm::log1p(value),
             magnitude: trust * parameters.magnitude(beyond),
             by_field: solved,

@@ -5,12 +5,9 @@ use super::codec::{Decoder, Encoder};
 use crate::detector::StateError;
 
 /// Cells at most, from that of the lowest value to that of the highest.
-pub(super) const CELLS: usize = 14;
+const CELLS: usize = 14;
 /// Cells that the first difference of two values spans.
-pub(super) const FIRST: f64 = 10.0;
-/// The same for a second lattice on the same values, whose cells are apart from the first one's by half of the factor of
-/// 2 that merging knows: together they depend little on where the cells of each happen to lie.
-pub(super) const STAGGERED: f64 = FIRST / std::f64::consts::SQRT_2;
+const FIRST: f64 = 10.0;
 /// Cells that a declared range spans.
 const DECLARED: usize = 12;
 /// Values farther away than so many cells are taken to lie there.
@@ -88,8 +85,8 @@ impl Lattice {
     }
 
     /// Says where `value`, which is finite, stands, then counts it. Counts keep the share `keep` of themselves with
-    /// each observation. `first` is the number of cells that the first difference of two values is to span.
-    pub(super) fn place(&mut self, value: f64, first: f64, keep: f32) -> Place {
+    /// each observation.
+    pub(super) fn place(&mut self, value: f64, keep: f32) -> Place {
         if !self.known {
             self.known = true;
             self.anchor = value;
@@ -105,7 +102,7 @@ impl Lattice {
             Place { novelty: 1.0, outside: outside as f64 }
         };
         if self.width == 0.0 && value != self.anchor {
-            self.width = ((value - self.anchor).abs() / first).max(f64::MIN_POSITIVE);
+            self.width = ((value - self.anchor).abs() / FIRST).max(f64::MIN_POSITIVE);
             cell = self.cell(value);
         }
         while cell.max(self.highest) - cell.min(self.lowest) >= CELLS as i64 {
@@ -213,17 +210,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn novelty(lattice: &mut Lattice, value: f64) -> f64 {
-        lattice.place(value, FIRST, 1.0).novelty
+        lattice.place(value, 1.0).novelty
     }
 
     #[test]
     fn what_was_often_seen_is_usual_and_what_lies_beyond_is_new() {
         let mut lattice = Lattice::new();
         for i in 0..500 {
-            lattice.place(f64::from(i % 10), FIRST, 1.0);
+            lattice.place(f64::from(i % 10), 1.0);
         }
         assert!(novelty(&mut lattice, 5.0) < 0.03);
-        let place = lattice.place(100.0, FIRST, 1.0);
+        let place = lattice.place(100.0, 1.0);
         assert_eq!(place.novelty, 1.0);
         assert!(place.outside > 30.0, "{place:?}");
         assert!(novelty(&mut lattice, 5.0) < 0.03, "merging keeps what was counted");
@@ -234,7 +231,7 @@ mod tests {
     fn a_constant_that_changes_is_new_at_once() {
         let mut lattice = Lattice::new();
         for _ in 0..100 {
-            lattice.place(7.0, FIRST, 1.0);
+            lattice.place(7.0, 1.0);
         }
         assert_eq!(novelty(&mut lattice, 7.5), 1.0);
     }
@@ -242,9 +239,9 @@ mod tests {
     #[test]
     fn a_declared_range_sets_the_cells_and_what_lies_beyond_is_outside() {
         let mut lattice = Lattice::spanning(Range { min: 0.0, max: 12.0 });
-        assert_eq!(lattice.place(3.2, FIRST, 1.0), Place { novelty: 1.0, outside: 0.0 });
-        assert_eq!(lattice.place(3.7, FIRST, 1.0), Place { novelty: 0.5, outside: 0.0 });
-        assert!(lattice.place(20.0, FIRST, 1.0).outside > 7.0);
+        assert_eq!(lattice.place(3.2, 1.0), Place { novelty: 1.0, outside: 0.0 });
+        assert_eq!(lattice.place(3.7, 1.0), Place { novelty: 0.5, outside: 0.0 });
+        assert!(lattice.place(20.0, 1.0).outside > 7.0);
     }
 
     #[test]
@@ -252,10 +249,10 @@ mod tests {
         let mut lattice = Lattice::new();
         let keep = 1.0 - 1.0 / 2000.0;
         for i in 0..8000_u32 {
-            lattice.place(if i == 100 { 1e15 } else { f64::from(i % 10) }, FIRST, keep);
+            lattice.place(if i == 100 { 1e15 } else { f64::from(i % 10) }, keep);
         }
-        assert_eq!(lattice.place(30.0, FIRST, keep).novelty, 1.0);
-        assert!(lattice.place(4.0, FIRST, keep).novelty < 0.1);
+        assert_eq!(lattice.place(30.0, keep).novelty, 1.0);
+        assert!(lattice.place(4.0, keep).novelty < 0.1);
     }
 
     proptest! {
@@ -264,7 +261,7 @@ mod tests {
             let (mut one, mut other) = (Lattice::new(), Lattice::new());
             let scale = libm::exp2(f64::from(power));
             for value in values {
-                prop_assert_eq!(one.place(value, FIRST, 0.99), other.place(value * scale, FIRST, 0.99));
+                prop_assert_eq!(one.place(value, 0.99), other.place(value * scale, 0.99));
             }
         }
 
@@ -274,7 +271,7 @@ mod tests {
         ) {
             let mut lattice = Lattice::new();
             for value in values {
-                let place = lattice.place(value, FIRST, 0.999);
+                let place = lattice.place(value, 0.999);
                 prop_assert!(place.novelty > 0.0 && place.novelty <= 1.0 && place.outside >= 0.0);
                 let mut bytes = Vec::new();
                 lattice.encode(&mut Encoder(&mut bytes));

@@ -2,6 +2,7 @@
 
 mod codec;
 mod default;
+mod dwell;
 mod field;
 mod joint;
 mod lattice;

@@ -4,28 +4,26 @@ use super::codec::{Decoder, Encoder};
 use crate::detector::StateError;
 
 /// Levels of the quantiser: four to each side of the middle one.
-const LEVELS: usize = 9;
-/// Counters for contexts of no and of one value before.
-pub(super) const PAIRS: usize = LEVELS + LEVELS * LEVELS;
-/// Counters for contexts of no, one and two values before.
-pub(super) const TRIPLES: usize = PAIRS + LEVELS * LEVELS * LEVELS;
+pub(super) const LEVELS: usize = 9;
+/// Counters for contexts of no and of one value before, and of two as well.
+const PAIRS: usize = LEVELS + LEVELS * LEVELS;
+const TRIPLES: usize = PAIRS + LEVELS * LEVELS * LEVELS;
 
-/// Counts of levels in context, and the novelty that follows from them. `CELLS` is [`PAIRS`] or [`TRIPLES`].
+/// Counts of levels in contexts of up to two levels before, and the novelty that follows from them.
 ///
 /// The levels stand on asinh of a standardised distance, fine in the middle and coarse far out, so no range
 /// of values needs to be known. A counter is a byte that stays at 255: beyond that its reciprocal is
 /// nothing anyway. The idea is that of the context anomaly detectors of the NAB leaderboard (CAD OSE).
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Novelty<const CELLS: usize> {
-    counts: [u8; CELLS],
+pub(super) struct Novelty {
+    counts: [u8; TRIPLES],
     /// The levels before, the newest first.
     before: [u8; 2],
 }
 
-impl<const CELLS: usize> Novelty<CELLS> {
+impl Novelty {
     pub(super) fn new() -> Self {
-        const { assert!(CELLS == PAIRS || CELLS == TRIPLES) };
-        Novelty { counts: [0; CELLS], before: [0; 2] }
+        Novelty { counts: [0; TRIPLES], before: [0; 2] }
     }
 
     /// The level of a standardised distance, with steps of `step` in its asinh.
@@ -40,21 +38,13 @@ impl<const CELLS: usize> Novelty<CELLS> {
     pub(super) fn score(&self, level: u8) -> f64 {
         let seen = |cell: usize| 1.0 / (1.0 + f64::from(self.counts[cell]));
         let [alone, pair, triple] = self.cells(level);
-        let mut novelty = seen(alone) + seen(pair) / 2.0;
-        let mut weights = 1.5;
-        if CELLS == TRIPLES {
-            novelty += seen(triple) / 3.0;
-            weights += 1.0 / 3.0;
-        }
-        novelty / weights
+        (seen(alone) + seen(pair) / 2.0 + seen(triple) / 3.0) / (1.0 + 1.0 / 2.0 + 1.0 / 3.0)
     }
 
     /// Counts `level` in its contexts; it is the newest level before the next.
     pub(super) fn learn(&mut self, level: u8) {
-        for (length, cell) in self.cells(level).into_iter().enumerate() {
-            if length < 2 || CELLS == TRIPLES {
-                self.counts[cell] = self.counts[cell].saturating_add(1);
-            }
+        for cell in self.cells(level) {
+            self.counts[cell] = self.counts[cell].saturating_add(1);
         }
         self.before = [level, self.before[0]];
     }
@@ -86,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_known_level_in_a_new_place_is_newer_than_in_its_own() {
-        let mut novelty = Novelty::<TRIPLES>::new();
+        let mut novelty = Novelty::new();
         for level in [1, 2, 3].into_iter().cycle().take(300) {
             novelty.learn(level);
         }
@@ -98,9 +88,9 @@ mod tests {
     #[test]
     fn every_distance_has_a_level() {
         for distance in [0.0, -0.0, 1e-300, -3.0, 1e15, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(Novelty::<PAIRS>::level(distance, 1.5) < LEVELS as u8);
+            assert!(Novelty::level(distance, 1.5) < LEVELS as u8);
         }
-        assert_eq!(Novelty::<PAIRS>::level(0.0, 1.5), 4);
-        assert!(Novelty::<PAIRS>::level(10.0, 1.5) > Novelty::<PAIRS>::level(1.0, 1.5));
+        assert_eq!(Novelty::level(0.0, 1.5), 4);
+        assert!(Novelty::level(10.0, 1.5) > Novelty::level(1.0, 1.5));
     }
 }

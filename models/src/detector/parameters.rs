@@ -4,7 +4,7 @@ use crate::snapshot::detector;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/4";
+const METHOD: &str = "kizashi/default/5";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,10 +21,11 @@ pub struct Parameters {
     /// Share of the level's spread that is added to a forecast's error: a forecast that was exact so far
     /// is not trusted to be exact for ever.
     pub error_floor: f64,
-    /// Width of a quantiser's step, in asinh of the standardised distance, for the change from the last value.
-    pub step_change: f64,
-    /// The same for the distance from the season. The two differ so that their edges don't coincide.
+    /// Width of a quantiser's step, in asinh of the standardised distance, for the distance from the season.
     pub step_season: f64,
+    /// The same for the distance from the slow level, of which it counts how long the series stays at one step: fine, so
+    /// that noise crosses a step's edges.
+    pub step_dwell: f64,
     /// Observations over which the counts of a lattice forget 63 %.
     pub memory_lattice: f64,
     /// Observations that the smoothed value is a mean of.
@@ -43,14 +44,19 @@ pub struct Parameters {
     pub weight_sustained: f64,
     /// Weight of the novelty of the size of recent changes.
     pub weight_restless: f64,
-    /// Weight of the novelty of the change in its context.
-    pub weight_context_change: f64,
-    /// Weight of the novelty of the distance from the season in its context.
-    pub weight_context_season: f64,
+    /// Weight of the novelty of how long a series stays at one level.
+    pub weight_dwell: f64,
+    /// Weight of how far a value has been the same for longer than ever before.
+    pub weight_still: f64,
+    /// Weight of the novelty of the distance from the season in the context of those before it.
+    pub weight_context: f64,
     /// Weight of the logarithm of how far the distance from the fast level is beyond those seen.
     pub weight_outside: f64,
     /// The novelty that counts as one unit of magnitude in the evidence for surprise.
     pub whole: f64,
+    /// Weight, in units of magnitude, of how far a value has been the same for longer than ever before in the evidence
+    /// for surprise: enough to stand out by itself, for such a value is otherwise a usual one.
+    pub surprise_still: f64,
     /// Log-magnitude beyond which a forecast error counts little more: 4 is an error of 53 mean errors.
     pub magnitude_knee: f64,
     /// Slope (logarithmic) beyond the knee.
@@ -65,10 +71,14 @@ pub struct Parameters {
     pub joint_ridge_sustained: f64,
     /// Weight of the fields' mean novelty in the onset of a vector.
     pub weight_vector_novelty: f64,
+    /// Weight of how far a field has been the same for longer than ever before there, of the field where it is most.
+    pub weight_vector_still: f64,
     /// Weight of the joint distance of the errors there.
     pub weight_distance: f64,
     /// Weight of the joint distance of the sustained distances there.
     pub weight_vector_sustained: f64,
+    /// Weight of the recent mean of squared joint distances there: a correlation that is broken makes none of them large.
+    pub weight_dispersion: f64,
     /// The onset of one unit of novelty.
     pub onset_scale: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
@@ -123,8 +133,8 @@ impl Parameters {
             visits_day: value("visits_day", 1.0..=255.0, |p| p.visits_day)?,
             visits_week: value("visits_week", 1.0..=255.0, |p| p.visits_week)?,
             error_floor: value("error_floor", 1e-9..=1.0, |p| p.error_floor)?,
-            step_change: value("step_change", 0.01..=100.0, |p| p.step_change)?,
             step_season: value("step_season", 0.01..=100.0, |p| p.step_season)?,
+            step_dwell: value("step_dwell", 0.01..=100.0, |p| p.step_dwell)?,
             memory_lattice: value("memory_lattice", 2.0..=1e9, |p| p.memory_lattice)?,
             memory_smooth: value("memory_smooth", 1.0..=1e9, |p| p.memory_smooth)?,
             memory_sustained: value("memory_sustained", 1.0..=1e9, |p| p.memory_sustained)?,
@@ -134,10 +144,12 @@ impl Parameters {
             weight_change: value("weight_change", 0.0..=10.0, |p| p.weight_change)?,
             weight_sustained: value("weight_sustained", 0.0..=10.0, |p| p.weight_sustained)?,
             weight_restless: value("weight_restless", 0.0..=10.0, |p| p.weight_restless)?,
-            weight_context_change: value("weight_context_change", 0.0..=10.0, |p| p.weight_context_change)?,
-            weight_context_season: value("weight_context_season", 0.0..=10.0, |p| p.weight_context_season)?,
+            weight_dwell: value("weight_dwell", 0.0..=10.0, |p| p.weight_dwell)?,
+            weight_still: value("weight_still", 0.0..=10.0, |p| p.weight_still)?,
+            weight_context: value("weight_context", 0.0..=10.0, |p| p.weight_context)?,
             weight_outside: value("weight_outside", 0.0..=10.0, |p| p.weight_outside)?,
             whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
+            surprise_still: value("surprise_still", 0.0..=100.0, |p| p.surprise_still)?,
             magnitude_knee: value("magnitude_knee", 0.1..=100.0, |p| p.magnitude_knee)?,
             magnitude_slope: value("magnitude_slope", 0.0..=1.0, |p| p.magnitude_slope)?,
             weight_joint: value("weight_joint", 0.0..=100.0, |p| p.weight_joint)?,
@@ -145,10 +157,12 @@ impl Parameters {
             joint_bound: value("joint_bound", 1.0..=1e3, |p| p.joint_bound)?,
             joint_ridge_sustained: value("joint_ridge_sustained", 1e-9..=1e3, |p| p.joint_ridge_sustained)?,
             weight_vector_novelty: value("weight_vector_novelty", 0.0..=10.0, |p| p.weight_vector_novelty)?,
+            weight_vector_still: value("weight_vector_still", 0.0..=10.0, |p| p.weight_vector_still)?,
             weight_distance: value("weight_distance", 0.0..=10.0, |p| p.weight_distance)?,
             weight_vector_sustained: value("weight_vector_sustained", 0.0..=10.0, |p| {
                 p.weight_vector_sustained
             })?,
+            weight_dispersion: value("weight_dispersion", 0.0..=10.0, |p| p.weight_dispersion)?,
             onset_scale: value("onset_scale", 1e-3..=100.0, |p| p.onset_scale)?,
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
             caution: value("caution", 1.0..=1e9, |p| p.caution)?,

@@ -157,9 +157,14 @@ impl Tail {
         self.counts[bin_of(learnt)] += 1;
         self.total += 1;
         if self.total >= TOTAL_MAX || count == GROWN || count == 2 * GROWN {
-            self.counts.iter_mut().for_each(|count| *count /= 2);
-            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+            self.halve();
         }
+    }
+
+    /// Lets the past count half.
+    pub(super) fn halve(&mut self) {
+        self.counts.iter_mut().for_each(|count| *count /= 2);
+        self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
