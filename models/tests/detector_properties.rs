@@ -120,9 +120,41 @@ proptest! {
         prop_assert!(detector.decode(&bytes[..cut.index(bytes.len())]).is_err());
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
-        if let Ok(mut altered) = detector.decode(&bytes) {
-            detector.step(&mut altered, 0, &[1.0, 2.0], &mut scored);
-            prop_assert!(scored.surprise >= 0.0 && scored.surprise.is_finite());
+        goes_on(&detector, &bytes);
+    }
+}
+
+/// Whether a state is refused, or scores well for a while and is one that is not refused then.
+fn goes_on(detector: &DefaultDetector, bytes: &[u8]) {
+    let Ok(mut state) = detector.decode(bytes) else { return };
+    let (mut scored, mut after) = (Scored::default(), Vec::new());
+    for i in 0..20 {
+        detector.step(&mut state, i * HOUR_MS, &[1.0 + i as f64, -2.0], &mut scored);
+        assert!(scored.surprise >= 0.0 && scored.surprise.is_finite(), "{scored:?}");
+        assert!((0.0..1.0).contains(&scored.anomaly_score), "{scored:?}");
+    }
+    detector.encode(&state, &mut after);
+    if let Err(error) = detector.decode(&after) {
+        panic!("{error}, after steps from a state that was read");
+    }
+}
+
+#[test]
+fn a_state_with_a_number_out_of_all_bounds_is_refused_or_harmless() {
+    let detector = DefaultDetector::default();
+    let (mut state, mut scored) = (detector.new_state(&[None; 2]), Scored::default());
+    for i in 0..300 {
+        let row = [f64::from(i % 7), f64::from(i * i % 11)];
+        detector.step(&mut state, i64::from(i) * 600_000, &row, &mut scored);
+    }
+    let mut bytes = Vec::new();
+    detector.encode(&state, &mut bytes);
+    // The last bytes of a number are its sign and its exponent: the largest, either way, an infinite one, and about 1e302.
+    for high in [[0xef, 0x7f], [0xef, 0xff], [0xf0, 0x7f], [0xb0, 0x7e], [0xb0, 0xfe]] {
+        for at in 1..bytes.len() - 1 {
+            let mut altered = bytes.clone();
+            altered[at..at + 2].copy_from_slice(&high);
+            goes_on(&detector, &altered);
         }
     }
 }

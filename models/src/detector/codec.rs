@@ -2,6 +2,10 @@
 
 use super::StateError;
 
+/// Bound of what a state holds of values. Values are at most 1e300, and differences, means and cells of them a few times
+/// that: a state beyond this was written by no detector, and might not stay finite.
+pub(super) const LEARNT_MAX: f64 = 1e302;
+
 /// Appends numbers to a buffer.
 pub(super) struct Encoder<'a>(pub(super) &'a mut Vec<u8>);
 
@@ -59,6 +63,11 @@ impl Decoder<'_> {
         within(value, value >= least && value <= most)
     }
 
+    /// A number that is learnt from values.
+    pub(super) fn learnt(&mut self) -> Result<f64, StateError> {
+        self.f64_in(-LEARNT_MAX, LEARNT_MAX)
+    }
+
     pub(super) fn f32_in(&mut self, least: f32, most: f32) -> Result<f32, StateError> {
         let value = f32::from_le_bytes(self.take()?);
         within(value, value >= least && value <= most)
@@ -92,7 +101,7 @@ impl Decoder<'_> {
     }
 }
 
-fn within<T: std::fmt::Display>(value: T, holds: bool) -> Result<T, StateError> {
+pub(super) fn within<T: std::fmt::Display>(value: T, holds: bool) -> Result<T, StateError> {
     if holds { Ok(value) } else { Err(StateError(format!("{value} is out of bounds"))) }
 }
 

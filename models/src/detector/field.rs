@@ -1,6 +1,6 @@
 //! One field of a series: forecasts, the error of each, and how new its values are.
 
-use super::codec::{Decoder, Encoder};
+use super::codec::{Decoder, Encoder, LEARNT_MAX};
 use super::dwell::Dwell;
 use super::lattice::Lattice;
 use super::novelty::{LEVELS, Novelty};
@@ -125,7 +125,8 @@ impl Field {
         let mut lattices = [const { Lattice::new() }; LATTICES];
         if let Some(range) = range {
             // The others find their cells by themselves: with all on the range, no score was better.
-            lattices[VALUE] = Lattice::spanning(range);
+            let [min, max] = [range.min, range.max].map(|end| end.clamp(-VALUE_MAX, VALUE_MAX));
+            lattices[VALUE] = Lattice::spanning(Range { min, max });
         }
         Field {
             count: 0,
@@ -195,11 +196,14 @@ impl Field {
             }
             Judged { novelty: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
+            let log_restless = self.log_restless();
             let error = (value - forecast.values[forecast.best]) / forecast.error;
-            let magnitude =
-                parameters.magnitude(error.abs().min(VALUE_MAX)).max(self.restless_magnitude(parameters));
+            let magnitude = parameters
+                .magnitude(error.abs().min(VALUE_MAX))
+                .max(self.restless_magnitude(log_restless, parameters));
             let still = self.still_for(value);
-            let novelty = self.novelty(value, forecast, parameters) + parameters.weight_still * still;
+            let novelty =
+                self.novelty(value, log_restless, forecast, parameters) + parameters.weight_still * still;
             Judged { novelty, still, error, magnitude, sustained: self.sustained }
         };
         if value.abs() < VALUE_MAX {
@@ -235,16 +239,22 @@ impl Field {
     }
 
     /// Logarithmic size of how unusually restless, or still, the values before this one were.
-    fn restless_magnitude(&self, parameters: &Parameters) -> f64 {
+    fn restless_magnitude(&self, log_restless: f64, parameters: &Parameters) -> f64 {
         if f64::from(self.count) < RESTLESS_KNOWN {
             return 0.0;
         }
-        let stillness = (self.calm - self.log_restless()) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
+        let stillness = (self.calm - log_restless) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
         parameters.magnitude(stillness.max(0.0)) - RESTLESS_ALLOWANCE
     }
 
     /// What the members make of `value`, which they count.
-    fn novelty(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> f64 {
+    fn novelty(
+        &mut self,
+        value: f64,
+        log_restless: f64,
+        forecast: &Forecast,
+        parameters: &Parameters,
+    ) -> f64 {
         let least = self.error_min();
         let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
         let level = Novelty::level(distance(SEASON), parameters.step_season);
@@ -277,7 +287,6 @@ impl Field {
             novelty += weight * new * new;
         }
         if count > YOUNG {
-            let log_restless = self.log_restless();
             let new = self.lattices[RESTLESS].place(log_restless, keep).novelty;
             novelty += parameters.weight_restless * new * new;
         }
@@ -356,10 +365,10 @@ impl Field {
         read.band = from.f32_in(1.0, BAND_MAX)?;
         let means = [&mut read.level, &mut read.fast, &mut read.last, &mut read.smooth, &mut read.residual];
         for mean in means {
-            *mean = from.f64_in(-f64::MAX, f64::MAX)?;
+            *mean = from.learnt()?;
         }
         read.sustained = from.f64_in(-SUSTAINED_BOUND, SUSTAINED_BOUND)?;
-        read.restless = from.f64_in(0.0, f64::MAX)?;
+        read.restless = from.f64_in(0.0, LEARNT_MAX)?;
         read.calm = from.f64_in(-1e4, 1e4)?;
         read.calm_error = Spread::decode(from)?;
         for error in &mut read.errors {

@@ -1,7 +1,7 @@
 //! Novelty on a lattice of equal cells that spans what a series has shown so far.
 
 use super::Range;
-use super::codec::{Decoder, Encoder};
+use super::codec::{Decoder, Encoder, LEARNT_MAX, within};
 use crate::detector::StateError;
 
 /// Cells at most, from that of the lowest value to that of the highest.
@@ -191,9 +191,11 @@ impl Lattice {
         if read.seen >= REVIEW {
             return Err(StateError(format!("{} observations since a review", read.seen)));
         }
-        read.anchor = from.f64_in(-f64::MAX, f64::MAX)?;
-        read.width = from.f64_in(0.0, f64::MAX)?;
-        read.lowest = from.f64_in(-FAR, FAR)? as i64;
+        read.anchor = from.learnt()?;
+        read.width = from.f64_in(0.0, LEARNT_MAX)?;
+        let lowest = from.f64_in(-FAR, FAR)?;
+        within(lowest, (lowest * read.width).abs() <= LEARNT_MAX)?;
+        read.lowest = lowest as i64;
         read.highest = read.lowest + i64::from(above);
         read.low = from.f64_in(f64::NEG_INFINITY, f64::INFINITY)?;
         read.high = from.f64_in(f64::NEG_INFINITY, f64::INFINITY)?;

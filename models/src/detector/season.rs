@@ -107,7 +107,7 @@ impl Season {
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
         let mut read = Season::new();
-        read.origin = from.f64_in(-f64::MAX, f64::MAX)?;
+        read.origin = from.learnt()?;
         read.visit_sum = from.f64_in(-f64::MAX, f64::MAX)?;
         read.visit_count = from.u32()?;
         read.hour = from.u8_to(HOURS_WEEK as u8 - 1)?;

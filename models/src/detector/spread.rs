@@ -1,6 +1,6 @@
 //! Mean absolute error, robust to what was itself anomalous.
 
-use super::codec::{Decoder, Encoder};
+use super::codec::{Decoder, Encoder, LEARNT_MAX};
 use crate::detector::StateError;
 
 /// Errors beyond this many mean errors are cut before they are learnt.
@@ -47,7 +47,7 @@ impl Spread {
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
-        Ok(Spread { mean: from.f64_in(0.0, f64::MAX)?, heat: from.f32_in(0.0, HEAT_MAX)? })
+        Ok(Spread { mean: from.f64_in(0.0, LEARNT_MAX)?, heat: from.f32_in(0.0, HEAT_MAX)? })
     }
 }
 
