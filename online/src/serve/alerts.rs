@@ -35,12 +35,12 @@ impl AlertsService {
         Self { views, watches: Watches::new(stop) }
     }
 
-    /// An alert with the incident that it is part of with others.
-    fn alert_of_incident(&self, alert: &Alert) -> v1::Alert {
-        let incident =
-            self.views.incidents().of_alert(alert.id).filter(|incident| incident.members.len() > 1);
-        let incident = incident.map_or_else(String::new, |incident| incident.id.to_string());
-        v1::Alert { incident, ..wire::alert(alert) }
+    /// Alerts, each with the incident that it is part of with others.
+    fn with_incidents(&self, alerts: &[Arc<Alert>]) -> Vec<v1::Alert> {
+        let incidents = self.views.incidents().of_alerts(alerts.iter().map(|alert| alert.id));
+        let of_several = incidents.into_iter().map(|incident| incident.filter(|one| one.members.len() > 1));
+        let ids = of_several.map(|incident| incident.map_or_else(String::new, |one| one.id.to_string()));
+        alerts.iter().zip(ids).map(|(alert, incident)| v1::Alert { incident, ..wire::alert(alert) }).collect()
     }
 }
 
@@ -58,7 +58,7 @@ impl Alerts for AlertsService {
         let after = super::page_token(&scope, &request.page_token, SortKey::decode)?;
         let page = self.views.alerts(&filter, order, after, count);
         Ok(Response::new(v1::ListAlertsResponse {
-            alerts: page.alerts.iter().map(|alert| self.alert_of_incident(alert)).collect(),
+            alerts: self.with_incidents(&page.alerts),
             next_page_token: page.next.map_or_else(String::new, |key| token::seal(&scope, &key.encode())),
             watch_token: page.watch_token,
         }))
@@ -71,7 +71,8 @@ impl Alerts for AlertsService {
         let alert = self.views.alert(parsed);
         let alert =
             alert.ok_or_else(|| errors::not_found("alert", &id, format!("no alert `{id}` is kept")))?;
-        Ok(Response::new(self.alert_of_incident(&alert)))
+        let alert = self.with_incidents(&[alert]).pop().expect("one for one");
+        Ok(Response::new(alert))
     }
 
     type WatchAlertsStream = Events<v1::AlertEvent>;

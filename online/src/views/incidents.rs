@@ -161,6 +161,12 @@ impl IncidentView {
         self.settled().incidents.of_alert(id).cloned()
     }
 
+    /// The incident of each of some alerts, all of one moment.
+    pub fn of_alerts(&self, ids: impl Iterator<Item = AlertId>) -> Vec<Option<Arc<Incident>>> {
+        let state = self.settled();
+        ids.map(|id| state.incidents.of_alert(id).cloned()).collect()
+    }
+
     /// How many there are.
     pub fn counts(&self) -> IncidentCounts {
         self.settled().counts
