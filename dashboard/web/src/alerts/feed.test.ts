@@ -3,7 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type CallOptions } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AlertEvent_Type, AlertEventSchema, AlertSchema, type Alert } from "../../gen/kizashi/v1/alerts_pb";
-import { AlertFeed, type Connection, type FeedOptions } from "./feed";
+import type { Connection } from "../feed/connection";
+import { AlertFeed, type FeedOptions } from "./feed";
 
 function alert(id: string, openedMs: number, closedMs?: number): Alert {
   return create(AlertSchema, {

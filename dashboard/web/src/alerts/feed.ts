@@ -1,16 +1,10 @@
 /** A list of alerts that stays current: what is there, then what changes, across lost connections. */
-import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import { Code, type Client } from "@connectrpc/connect";
 import type { Alert, AlertEvent, Alerts } from "../../gen/kizashi/v1/alerts_pb";
-import { explain, hasCode } from "../api/errors";
-import { backoffMs, sleep } from "../api/retry";
+import { hasCode } from "../api/errors";
+import type { sleep } from "../api/retry";
+import { KeptConnection, type Connection } from "../feed/connection";
 import { toMs } from "../format/time";
-
-export type Connection =
-  | { state: "connecting" }
-  | { state: "live" }
-  /** The page is in the background; the connection was given up and is resumed with the page. */
-  | { state: "paused" }
-  | { state: "retrying"; reason: string; atMs: number };
 
 /** What a feed shows and to whom it tells it. */
 export interface FeedOptions {
@@ -37,31 +31,30 @@ export class AlertFeed {
   #alerts: Alert[] = [];
   #nextPage = "";
   #resumeToken: string | undefined;
-  #stop: AbortController | undefined;
-  #wait: typeof sleep;
+  #connection: KeptConnection;
 
   /** @param wait waits before another attempt */
-  constructor(options: FeedOptions, wait = sleep) {
+  constructor(options: FeedOptions, wait?: typeof sleep) {
     this.#options = options;
-    this.#wait = wait;
+    this.#connection = new KeptConnection(
+      (signal, onLive) => this.#watch(signal, onLive),
+      options.onConnection,
+      wait,
+    );
   }
 
   /** Lists, unless that was done, and watches until `stop` or `pause`. */
   start(): void {
-    if (this.#stop !== undefined) return;
-    this.#stop = new AbortController();
-    void this.#run(this.#stop.signal);
+    this.#connection.start();
   }
 
   stop(): void {
-    this.#stop?.abort();
-    this.#stop = undefined;
+    this.#connection.stop();
   }
 
   /** Gives the connection up; `start` goes on behind the last event seen. */
   pause(): void {
-    this.stop();
-    this.#options.onConnection({ state: "paused" });
+    this.#connection.pause();
   }
 
   /** Appends the next page of older alerts. */
@@ -80,37 +73,21 @@ export class AlertFeed {
     this.#publish([...this.#alerts, ...page.alerts.filter((alert) => !known.has(alert.id))]);
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    this.#options.onConnection({ state: "connecting" });
-    while (!signal.aborted) {
-      try {
-        this.#resumeToken ??= await this.#list(signal);
-        const events = this.#options.client.watchAlerts(
-          { filter: this.#options.watch, resumeToken: this.#resumeToken },
-          {
-            signal,
-            onHeader: () => {
-              failures = 0;
-              this.#options.onConnection({ state: "live" });
-            },
-          },
-        );
-        for await (const event of events) {
-          this.#resumeToken = event.resumeToken;
-          this.#apply(event);
-        }
-        throw new ConnectError("it closed the connection", Code.Unavailable);
-      } catch (error) {
-        if (signal.aborted) return;
-        // The events behind the token are gone: the list has what came of them.
-        if (hasCode(error, Code.OutOfRange)) this.#resumeToken = undefined;
-        failures += 1;
-        const waitMs = backoffMs(failures);
-        const reason = explain(error);
-        this.#options.onConnection({ state: "retrying", reason, atMs: Date.now() + waitMs });
-        await this.#wait(waitMs, signal);
+  async #watch(signal: AbortSignal, onLive: () => void): Promise<void> {
+    try {
+      this.#resumeToken ??= await this.#list(signal);
+      const events = this.#options.client.watchAlerts(
+        { filter: this.#options.watch, resumeToken: this.#resumeToken },
+        { signal, onHeader: onLive },
+      );
+      for await (const event of events) {
+        this.#resumeToken = event.resumeToken;
+        this.#apply(event);
       }
+    } catch (error) {
+      // The events behind the token are gone: the list has what came of them.
+      if (hasCode(error, Code.OutOfRange)) this.#resumeToken = undefined;
+      throw error;
     }
   }
 

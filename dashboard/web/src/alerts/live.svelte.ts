@@ -1,14 +1,10 @@
 /** A feed of alerts as reactive state, tied to whether the page is looked at. */
 import { alertsClient } from "../api/client";
 import { link } from "../shell/link.svelte";
-import { AlertFeed, type Connection, type FeedOptions } from "./feed";
+import type { Connection } from "../feed/connection";
+import { whileLookedAt } from "../feed/looked";
+import { AlertFeed, type FeedOptions } from "./feed";
 import type { Alert } from "../../gen/kizashi/v1/alerts_pb";
-
-/**
- * How long a page in the background keeps its connection. Browsers allow six a host over HTTP/1.1, so
- * forgotten tabs would keep new ones from loading.
- */
-const hiddenMsMax = 60_000;
 
 /** How long a change is marked as new. */
 const freshMs = 5_000;
@@ -48,20 +44,7 @@ export class LiveAlerts {
       },
     });
     this.#feed = feed;
-    let hiding: ReturnType<typeof setTimeout> | undefined;
-    const onVisibility = () => {
-      clearTimeout(hiding);
-      if (document.hidden) hiding = setTimeout(() => feed.pause(), hiddenMsMax);
-      else feed.start();
-    };
-    document.addEventListener("visibilitychange", onVisibility);
-    feed.start();
-    return () => {
-      clearTimeout(hiding);
-      document.removeEventListener("visibilitychange", onVisibility);
-      feed.stop();
-      link.feed = undefined;
-    };
+    return whileLookedAt(feed);
   }
 
   #mark(id: string): void {

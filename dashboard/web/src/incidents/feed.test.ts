@@ -8,7 +8,7 @@ import {
   IncidentSchema,
   type Incident,
 } from "../../gen/kizashi/v1/incidents_pb";
-import type { Connection } from "../alerts/feed";
+import type { Connection } from "../feed/connection";
 import { IncidentFeed, type IncidentFeedOptions } from "./feed";
 
 function incident(id: string, openedMs: number, closedMs?: number): Incident {

@@ -1,14 +1,13 @@
 /** A list of incidents that stays current: what changes, and what was there, across lost connections. */
-import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
 import {
   IncidentEvent_Type,
   type Incident,
   type IncidentEvent,
   type Incidents,
 } from "../../gen/kizashi/v1/incidents_pb";
-import type { Connection } from "../alerts/feed";
-import { explain } from "../api/errors";
-import { backoffMs, sleep } from "../api/retry";
+import type { sleep } from "../api/retry";
+import { KeptConnection, type Connection } from "../feed/connection";
 import { toMs } from "../format/time";
 
 /** What a feed shows and to whom it tells it. */
@@ -30,31 +29,30 @@ export class IncidentFeed {
   #options: IncidentFeedOptions;
   #incidents = new Map<string, Incident>();
   #nextPage = "";
-  #stop: AbortController | undefined;
-  #wait: typeof sleep;
+  #connection: KeptConnection;
 
   /** @param wait waits before another attempt */
-  constructor(options: IncidentFeedOptions, wait = sleep) {
+  constructor(options: IncidentFeedOptions, wait?: typeof sleep) {
     this.#options = options;
-    this.#wait = wait;
+    this.#connection = new KeptConnection(
+      (signal, onLive) => this.#watch(signal, onLive),
+      options.onConnection,
+      wait,
+    );
   }
 
   /** Watches and lists until `stop` or `pause`. */
   start(): void {
-    if (this.#stop !== undefined) return;
-    this.#stop = new AbortController();
-    void this.#run(this.#stop.signal);
+    this.#connection.start();
   }
 
   stop(): void {
-    this.#stop?.abort();
-    this.#stop = undefined;
+    this.#connection.stop();
   }
 
   /** Gives the connection up; `start` lists again. */
   pause(): void {
-    this.stop();
-    this.#options.onConnection({ state: "paused" });
+    this.#connection.pause();
   }
 
   /** Appends the next page of older incidents. */
@@ -71,49 +69,32 @@ export class IncidentFeed {
     this.#publish();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    this.#options.onConnection({ state: "connecting" });
-    while (!signal.aborted) {
-      const attempt = new AbortController();
-      const end = () => attempt.abort();
-      signal.addEventListener("abort", end);
-      try {
-        await this.#watch(attempt, () => (failures = 0));
-        throw new ConnectError("it closed the connection", Code.Unavailable);
-      } catch (error) {
-        if (signal.aborted) return;
-        failures += 1;
-        const waitMs = backoffMs(failures);
-        const reason = explain(attempt.signal.reason instanceof ConnectError ? attempt.signal.reason : error);
-        this.#options.onConnection({ state: "retrying", reason, atMs: Date.now() + waitMs });
-        await this.#wait(waitMs, signal);
-      } finally {
-        signal.removeEventListener("abort", end);
-        attempt.abort();
-      }
-    }
-  }
-
   /** The list begins once the watch has, so that nothing is missed between the two. */
-  async #watch(attempt: AbortController, onLive: () => void): Promise<void> {
-    const { signal } = attempt;
+  async #watch(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const listing = new AbortController();
+    const either = AbortSignal.any([signal, listing.signal]);
     let early: IncidentEvent[] | undefined = [];
     const begin = async () => {
       try {
-        await this.#list(signal);
+        await this.#list(either);
         early?.forEach((event) => this.#apply(event));
         early = undefined;
         onLive();
-        this.#options.onConnection({ state: "live" });
       } catch (error) {
-        attempt.abort(ConnectError.from(error));
+        listing.abort(error);
       }
     };
-    const events = this.#options.client.watchIncidents({}, { signal, onHeader: () => void begin() });
-    for await (const event of events) {
-      if (early === undefined) this.#apply(event);
-      else early.push(event);
+    try {
+      const watched = { signal: either, onHeader: () => void begin() };
+      for await (const event of this.#options.client.watchIncidents({}, watched)) {
+        if (early === undefined) this.#apply(event);
+        else early.push(event);
+      }
+    } catch (error) {
+      // It was the list that failed, and took the watch with it.
+      throw listing.signal.aborted ? listing.signal.reason : error;
+    } finally {
+      listing.abort();
     }
   }
 

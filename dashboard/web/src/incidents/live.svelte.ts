@@ -1,12 +1,10 @@
 /** A feed of incidents as reactive state, tied to whether the page is looked at. */
 import type { Incident, IncidentEvent } from "../../gen/kizashi/v1/incidents_pb";
-import type { Connection } from "../alerts/feed";
+import type { Connection } from "../feed/connection";
+import { whileLookedAt } from "../feed/looked";
 import { incidentsClient } from "../api/client";
 import { link } from "../shell/link.svelte";
 import { IncidentFeed } from "./feed";
-
-/** How long a page in the background keeps its connection, of which a browser allows few. */
-const hiddenMsMax = 60_000;
 
 export class LiveIncidents {
   incidents = $state.raw<readonly Incident[]>([]);
@@ -32,20 +30,7 @@ export class LiveIncidents {
       onEvent,
     });
     this.#feed = feed;
-    let hiding: ReturnType<typeof setTimeout> | undefined;
-    const onVisibility = () => {
-      clearTimeout(hiding);
-      if (document.hidden) hiding = setTimeout(() => feed.pause(), hiddenMsMax);
-      else feed.start();
-    };
-    document.addEventListener("visibilitychange", onVisibility);
-    feed.start();
-    return () => {
-      clearTimeout(hiding);
-      document.removeEventListener("visibilitychange", onVisibility);
-      feed.stop();
-      link.feed = undefined;
-    };
+    return whileLookedAt(feed);
   }
 
   async loadMore(): Promise<void> {

@@ -1,5 +1,5 @@
 /** How the page stands with the server, as the header shows it. */
-import type { Connection } from "../alerts/feed";
+import type { Connection } from "../feed/connection";
 
 class Link {
   /** Of the feed of alerts on this page; absent on pages without one. */
