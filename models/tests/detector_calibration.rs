@@ -157,6 +157,25 @@ fn a_burst_in_a_young_series_is_an_onset_and_its_beginning_is_not() {
 }
 
 #[test]
+fn a_field_that_stands_still_is_named_within_eight_observations() {
+    for seed in 0..20 {
+        let (mut random, mut run) = (Random(seed), Run::new(3));
+        let mut row = || [random.normal(), random.normal(), random.normal()];
+        for _ in 0..2000 {
+            assert!(!run.step(&row()).fields.iter().any(|field| field.still));
+        }
+        let stuck = row()[1];
+        let mut rows = (0..8).map(|_| {
+            let [a, _, c] = row();
+            run.step(&[a, stuck, c]).clone()
+        });
+        let told = rows.find(|scored| scored.fields[1].still).expect("it is told");
+        assert!(told.surprise > 3.0, "{told:?}");
+        assert!(told.fields[1].contribution > 0.5, "{told:?}");
+    }
+}
+
+#[test]
 fn a_change_of_level_is_surprising_once_and_then_usual() {
     let (mut random, mut run) = (Random(9), Run::new(1));
     for _ in 0..WEEK {

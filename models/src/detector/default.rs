@@ -73,6 +73,8 @@ struct Evidence {
     still: f64,
 }
 
+/// A field that is still by so much is said to be.
+const STILL: f64 = 0.5;
 /// Distances beyond this enter the mean of squared ones as this.
 const DISPERSION_CUT: f64 = 10.0;
 /// At these observations evidence from before a season was known counts half: by then a profile has seen two weeks of
@@ -118,6 +120,7 @@ impl DefaultDetector {
             evidence.magnitude_squared += judged.magnitude * judged.magnitude;
             let own = judged.novelty + judged.magnitude + parameters.surprise_still * judged.still;
             score.contribution = own * own;
+            score.still = judged.still >= STILL;
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
             sustained[i] = judged.sustained;
         }

@@ -41,6 +41,8 @@ pub struct FieldScore {
     /// Share of the surprise that this field accounts for; the shares of an observation sum to 1, or
     /// are all 0 where nothing was surprising.
     pub contribution: f64,
+    /// Whether the value has been the same for about twice as long as ever before.
+    pub still: bool,
 }
 
 /// The range that an operator declares for the values of a field, in their unit.

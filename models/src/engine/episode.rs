@@ -61,8 +61,9 @@ pub(super) struct Episode {
 impl Episode {
     /// The episode that an observation opens whose surprise reached `threshold`.
     pub(super) fn open(seen: Seen<'_>, threshold: f64, source: Source, snapshot: [u8; 32]) -> Self {
-        let fields = evidence(seen);
+        let (fields, still) = evidence(seen);
         let nearest = seen.past.nearest(&fields, seen.fields);
+        let why = why::anomaly(seen.series, &fields, &still, nearest.as_ref(), [seen.time_ms; 2]);
         Self {
             alert: Alert {
                 id: AlertId::new(AlertKind::Anomaly, seen.series, &source),
@@ -75,7 +76,7 @@ impl Episode {
                 surprise: seen.scored.surprise,
                 anomaly_score: seen.scored.anomaly_score,
                 observations: 1,
-                why: why::anomaly(seen.series, &fields, nearest.as_ref(), seen.time_ms, seen.time_ms),
+                why,
                 fields,
                 nearest,
                 snapshot,
@@ -110,10 +111,12 @@ impl Episode {
             return Step::Goes;
         }
         alert.surprise = seen.scored.surprise;
-        alert.fields = evidence(seen);
+        let (fields, still) = evidence(seen);
+        alert.fields = fields;
         alert.nearest = seen.past.nearest(&alert.fields, seen.fields);
         let nearest = alert.nearest.as_ref();
-        alert.why = why::anomaly(seen.series, &alert.fields, nearest, alert.opened_ms, seen.time_ms);
+        let times_ms = [alert.opened_ms, seen.time_ms];
+        alert.why = why::anomaly(seen.series, &alert.fields, &still, nearest, times_ms);
         let severity = severity(alert.surprise, self.threshold);
         if severity <= alert.severity {
             return Step::Goes;
@@ -157,8 +160,9 @@ fn severity(surprise: f64, threshold: f64) -> Severity {
     }
 }
 
-/// The fields that contributed most, the first of them first; equal ones in the order of their names.
-fn evidence(seen: Seen<'_>) -> Vec<FieldEvidence> {
+/// The fields that contributed most, the first of them first; equal ones in the order of their names. And of each whether
+/// it stands still.
+fn evidence(seen: Seen<'_>) -> (Vec<FieldEvidence>, Vec<bool>) {
     let mut order: Vec<usize> = (0..seen.fields.len()).collect();
     let contribution = |at: usize| seen.scored.fields[at].contribution;
     order.sort_by(|a, b| {
@@ -167,16 +171,17 @@ fn evidence(seen: Seen<'_>) -> Vec<FieldEvidence> {
     order.truncate(EVIDENCE_MAX);
     let evidence = order.into_iter().map(|at| {
         let score = &seen.scored.fields[at];
-        FieldEvidence {
+        let evidence = FieldEvidence {
             name: seen.fields[at].clone(),
             observed: seen.values[at],
             expected: score.expected,
             lower: score.lower,
             upper: score.upper,
             contribution: score.contribution,
-        }
+        };
+        (evidence, score.still)
     });
-    evidence.collect()
+    evidence.unzip()
 }
 
 #[cfg(test)]
@@ -187,8 +192,8 @@ mod tests {
 
     fn with_surprise<T>(surprise: f64, time_ms: i64, take: impl FnOnce(Seen<'_>) -> T) -> T {
         let fields = [
-            FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.25 },
-            FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.75 },
+            FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.25, still: false },
+            FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.75, still: false },
         ];
         let scored = Scored { surprise, onset: surprise, anomaly_score: 0.5, fields: fields.to_vec() };
         take(Seen {

@@ -38,7 +38,7 @@ impl Detector for Told {
         out.onset = values[0].max(0.0);
         out.anomaly_score = out.onset / (out.onset + 1.0);
         out.fields.clear();
-        let score = FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.0 };
+        let score = FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, ..FieldScore::default() };
         out.fields.resize(values.len(), score);
     }
 

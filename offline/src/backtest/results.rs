@@ -117,7 +117,7 @@ fn write_csv(
 
 /// What is said of the fields of a row that repeats the row before.
 const UNKNOWN: FieldScore =
-    FieldScore { expected: f64::NAN, lower: f64::NAN, upper: f64::NAN, contribution: 0.0 };
+    FieldScore { expected: f64::NAN, lower: f64::NAN, upper: f64::NAN, contribution: 0.0, still: false };
 
 fn write_json(text: &mut Vec<u8>, row: &Row, score: Option<(&Score, &Scores)>) {
     let refused = row.refused.as_ref().or(score.and_then(|(score, _)| score.refused.as_ref()));

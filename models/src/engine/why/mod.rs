@@ -34,18 +34,19 @@ const NAME_PART: usize = 40;
 /// What was unusual: `cpu of web-1 was 97.2, expected 31 to 58 (about 44); unusual since 14:03:10 UTC, as on
 /// 3 March 14:05`.
 ///
-/// `fields` are those of the peak, the one that contributed most first; the peak was at `peak_ms`.
+/// `fields` are those of the peak, the one that contributed most first, and `still` says of each whether it has stood
+/// still for too long. The times are those of the opening and of the peak.
 pub(super) fn anomaly(
     series: &str,
     fields: &[FieldEvidence],
+    still: &[bool],
     nearest: Option<&NearestEpisode>,
-    opened_ms: i64,
-    peak_ms: i64,
+    [opened_ms, peak_ms]: [i64; 2],
 ) -> String {
     let named = |(at, field): &(usize, &FieldEvidence)| *at == 0 || field.contribution >= SHARE_MIN;
     let fields: Vec<_> = fields.iter().take(FIELDS_NAMED_MAX).enumerate().take_while(named).collect();
     // Fields that are each as usual are unusual together.
-    let together = fields.len() > 1 && fields.iter().all(|(_, field)| is_in_band(field));
+    let together = fields.len() > 1 && fields.iter().all(|(at, field)| is_in_band(field) && !still[*at]);
     let clauses = fields.iter().map(|(at, field)| {
         let subject = match (at, &*field.name) {
             (0, "") => name(series),
@@ -53,7 +54,7 @@ pub(super) fn anomaly(
             (_, "") => "the value without a name".into(),
             (_, field) => name(field),
         };
-        clause(&subject, field, together)
+        clause(&subject, field, still[*at], together)
     });
     let mut sentence = clauses.collect::<Vec<_>>().join(", and ");
     if together {
@@ -105,7 +106,7 @@ fn is_in_band(field: &FieldEvidence) -> bool {
     (field.lower..=field.upper).contains(&field.observed)
 }
 
-fn clause(subject: &str, field: &FieldEvidence, together: bool) -> String {
+fn clause(subject: &str, field: &FieldEvidence, still: bool, together: bool) -> String {
     let FieldEvidence { observed, expected, lower, upper, .. } = *field;
     if observed.is_nan() {
         return format!("{subject} was missing");
@@ -121,6 +122,9 @@ fn clause(subject: &str, field: &FieldEvidence, together: bool) -> String {
     let visible = |value: f64| if value.abs() < nothing { 0.0 } else { value };
     let [expected, lower, upper] = [expected, lower, upper].map(|value| number(visible(value), &[observed]));
     let band = if lower == upper { lower } else { format!("{lower} to {upper} (about {expected})") };
+    if still {
+        return format!("{subject} has stood still at {was} for longer than before, usual is {band}");
+    }
     match (is_in_band(field), together) {
         (true, true) => format!("{subject} was {was}, usual is {band}"),
         (true, false) => format!("{subject} was {was} in an unusual sequence, usual is {band}"),
@@ -159,7 +163,7 @@ mod tests {
     }
 
     fn say(series: &str, fields: &[FieldEvidence], opened_ms: i64) -> String {
-        anomaly(series, fields, None, opened_ms, opened_ms)
+        anomaly(series, fields, &vec![false; fields.len()], None, [opened_ms; 2])
     }
 
     #[test]
@@ -198,13 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_still_is_said_to() {
+        let fields = [field("flow", 3.1, [2.0, 3.0, 4.0], 0.7), field("pressure", 0.8, [0.5, 0.9, 1.3], 0.3)];
+        let sentence = anomaly("pump-7", &fields, &[true, false], None, [0; 2]);
+        assert_eq!(
+            sentence,
+            "flow of pump-7 has stood still at 3.1 for longer than before, usual is 2 to 4 (about 3), and pressure was \
+             0.8 in an unusual sequence, usual is 0.5 to 1.3 (about 0.9); unusual since 00:00:00 UTC"
+        );
+    }
+
+    #[test]
     fn a_past_episode_is_named_where_it_is_alike() {
         let fields = [field("", 9.0, [1.0, 2.0, 3.0], 1.0)];
         let opened_ms = 1_700_000_000_000;
         let like = |past_ms: i64, similarity: f64| {
             let nearest =
                 NearestEpisode { id: AlertId([0; 16]), opened_ms: past_ms, duration_ms: 0, similarity };
-            let sentence = anomaly("x", &fields, Some(&nearest), opened_ms, opened_ms);
+            let sentence = anomaly("x", &fields, &[false], Some(&nearest), [opened_ms; 2]);
             sentence.split_once("since ").unwrap().1.to_owned()
         };
         assert_eq!(like(opened_ms - 255 * DAY_MS, 0.9), "22:13:20 UTC, as on 4 March 22:13");
@@ -215,7 +230,7 @@ mod tests {
     #[test]
     fn an_episode_that_goes_on_for_days_names_the_day_it_began() {
         let fields = [field("", 9.0, [1.0, 2.0, 3.0], 1.0)];
-        let sentence = anomaly("x", &fields, None, 1_700_000_000_000, 1_700_000_000_000 + DAY_MS);
+        let sentence = anomaly("x", &fields, &[false], None, [1_700_000_000_000, 1_700_000_000_000 + DAY_MS]);
         assert!(sentence.ends_with("; unusual since 2023-11-14 22:13:20 UTC"), "{sentence}");
     }
 
