@@ -54,8 +54,10 @@ impl<const PLACES: usize> Dwell<PLACES> {
         let counts = &mut self.counts[usize::from(place)];
         let novelty = 1.0 / (1.0 + f64::from(counts[length]));
         counts[length] = counts[length].saturating_add(1);
-        // This stay has itself reached half the length. Of the first lengths no half is counted.
-        let outlasting = length.checked_sub(OCTAVE).map_or(0.0, |half| novelty / f64::from(counts[half]));
+        // This stay has itself reached half the length, so that counts at least one, unless the state was altered. Of the
+        // first lengths no half is counted.
+        let outlasting =
+            length.checked_sub(OCTAVE).map_or(0.0, |half| novelty / f64::from(counts[half].max(1)));
         Stay { novelty, outlasting }
     }
 
@@ -132,6 +134,12 @@ mod tests {
             (0..3).for_each(|_| assert_eq!(dwell.stay(0), Stay::default()));
         }
         assert_eq!(dwell.stay(0).novelty, 1.0);
+    }
+
+    #[test]
+    fn a_stay_that_no_counts_go_with_is_finite() {
+        let mut dwell = Dwell::<1> { stay: 7, ..Dwell::new() };
+        assert_eq!(dwell.stay(0), Stay { novelty: 1.0, outlasting: 1.0 });
     }
 
     #[test]
