@@ -77,9 +77,6 @@ struct Evidence {
 const STILL: f64 = 0.5;
 /// Distances beyond this enter the mean of squared ones as this.
 const DISPERSION_CUT: f64 = 10.0;
-/// At these observations evidence from before a season was known counts half: by then a profile has seen two weeks of
-/// five-minute data, and errors from before it are larger than any that it will make.
-const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
 impl DefaultDetector {
     /// The detector of a snapshot of kind `detector`.
@@ -209,10 +206,8 @@ impl Detector for DefaultDetector {
         let strangeness = novelty / parameters.whole + magnitude + parameters.surprise_still * evidence.still;
         let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.surprise = surprise;
-        state.tail.learn(strangeness, limit, state.count);
-        if SEASON_LEARNT.contains(&state.count) && state.fields.iter().any(Field::is_seasonal) {
-            state.tail.halve();
-        }
+        let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
+        state.tail.learn(strangeness, limit, state.count, is_seasonal);
 
         // Of a series that often shows something new, and of one that is young, less of it is news.
         let news = (novelty - state.novelty).max(0.0);

@@ -158,9 +158,8 @@ impl Field {
         self.season.visit(time_ms, parameters);
         let daily = self.season.daily().unwrap_or(self.fast);
         let weekly = self.season.weekly().unwrap_or(daily);
-        let season = if self.errors[WEEKLY].mean < self.errors[DAILY].mean { WEEKLY } else { DAILY };
+        let (season, useful) = self.better_profile();
         let profile = if season == WEEKLY { weekly } else { daily };
-        let useful = self.errors[season].mean <= SEASONAL * self.errors[FAST].mean;
         let corrected = profile + self.residual;
         let seasonal = if useful { corrected } else { self.fast };
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal];
@@ -232,10 +231,15 @@ impl Field {
         if known { stay.outlasting } else { 0.0 }
     }
 
-    /// Whether a season's profile is what forecasts best, or what the best forecast rests on.
+    /// Which of the season's profiles forecasts better, and whether it counts as a season.
+    fn better_profile(&self) -> (usize, bool) {
+        let profile = if self.errors[WEEKLY].mean < self.errors[DAILY].mean { WEEKLY } else { DAILY };
+        (profile, self.errors[profile].mean <= SEASONAL * self.errors[FAST].mean)
+    }
+
+    /// Whether a season's profile counts as one, or forecasts better than the fast level with its residual.
     pub(super) fn is_seasonal(&self) -> bool {
-        let [.., fast, _, daily, weekly, season] = self.errors.map(|error| error.mean);
-        daily.min(weekly) <= SEASONAL * fast || season < PREFERENCE * fast
+        self.better_profile().1 || self.errors[SEASON].mean < PREFERENCE * self.errors[FAST].mean
     }
 
     /// Logarithmic size of how unusually restless, or still, the values before this one were.

@@ -46,9 +46,12 @@ const KNOWN: u32 = 100;
 const PAUSE: u32 = 8;
 /// At this many observations all counts are halved, so that the distribution follows a drift.
 const TOTAL_MAX: u32 = 8192;
-/// At this observation of the series, and at twice it, they are halved once more: the evidence so far came from
-/// models that had still to learn level and season.
-const GROWN: u32 = 1024;
+/// At these observations of the series they are halved once more: the evidence so far came from models that had
+/// still to learn level and season.
+const GROWN: [u32; 2] = [1024, 2048];
+/// The same where there is a season: by then a profile has seen two weeks of five-minute data, and errors from before it
+/// are larger than any that it will make.
+const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
 /// Survival function of the prior at the lower edge of each bin.
 const PRIOR_SURVIVAL: [f64; BINS + 1] = {
@@ -138,8 +141,14 @@ impl Tail {
     }
 
     /// Counts `evidence` among the past, as that of the series' observation number `count`. Beyond `limit` it is cut,
-    /// unless it is not the first.
-    pub(super) fn learn(&mut self, evidence: f64, limit: f64, count: u32) {
+    /// unless it is not the first. `is_seasonal` says whether the series has a season; it is seldom asked.
+    pub(super) fn learn(
+        &mut self,
+        evidence: f64,
+        limit: f64,
+        count: u32,
+        is_seasonal: impl FnOnce() -> bool,
+    ) {
         let mut learnt = evidence;
         if evidence > limit {
             if self.since >= PAUSE {
@@ -156,15 +165,13 @@ impl Tail {
         }
         self.counts[bin_of(learnt)] += 1;
         self.total += 1;
-        if self.total >= TOTAL_MAX || count == GROWN || count == 2 * GROWN {
-            self.halve();
+        if self.total >= TOTAL_MAX
+            || GROWN.contains(&count)
+            || (SEASON_LEARNT.contains(&count) && is_seasonal())
+        {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
         }
-    }
-
-    /// Lets the past count half.
-    pub(super) fn halve(&mut self) {
-        self.counts.iter_mut().for_each(|count| *count /= 2);
-        self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
@@ -215,7 +222,7 @@ mod tests {
         for i in 0..8000_u32 {
             // Evidence whose share above x is 10^(-2 x).
             let share = (f64::from((i * 4099) % 8000) + 0.5) / 8000.0;
-            tail.learn(-libm::log10(share) / 2.0, f64::INFINITY, i);
+            tail.learn(-libm::log10(share) / 2.0, f64::INFINITY, i, || false);
         }
         for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0)] {
             let found = tail.judge(evidence, 1.0).0;
@@ -231,7 +238,7 @@ mod tests {
             past in prop::collection::vec(0.0..9.0f64, 0..300), a in 0.0..40.0f64, b in 0.0..40.0f64,
         ) {
             let mut tail = Tail::new();
-            past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, 1));
+            past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, 1, || false));
             let (low, high) = (tail.judge(a.min(b), 1.0).0, tail.judge(a.max(b), 1.0).0);
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
