@@ -9,7 +9,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 4;
+const STATE_VERSION: u8 = 5;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -17,8 +17,8 @@ const STATE_VERSION: u8 = 4;
 /// mean errors, lattices of what the field has shown, counts of quantised contexts and of how long it stays where it
 /// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
 /// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
-/// by the series' own past. The onset is what novelty is more than the usual one, and of a vector the joint distances,
-/// where it exceeds the decayed maximum.
+/// by the series' own past. The onset is what novelty is more than the usual one, and of a vector the joint distances, of
+/// a single value an unusual surprise, where it exceeds the decayed maximum.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -44,7 +44,7 @@ pub struct DefaultState {
 struct Block {
     /// Of their errors.
     now: Joint,
-    /// Of their sustained distances from the fast level.
+    /// Of their sustained distances.
     lately: Joint,
     /// Recent mean of the squared distance of their errors, each cut.
     dispersion: f64,
@@ -219,7 +219,7 @@ impl Detector for DefaultDetector {
                 + parameters.weight_vector_sustained * evidence.sustained
                 + parameters.weight_dispersion * evidence.dispersion
         } else {
-            news
+            news + parameters.weight_surprise * (surprise - parameters.surprise_usual).max(0.0)
         };
         let candidate = parameters.onset_scale * strange * believed(count - 1.0, parameters.caution);
         out.onset = if candidate > state.maximum { candidate } else { 0.0 };

@@ -52,13 +52,13 @@ const SEASON: usize = 5;
 const FORECASTS: usize = 6;
 
 /// What the lattices stand on: the value, its mean over some observations, its change, its sustained distance from the
-/// fast level, the logarithm of how restless it is, and its distance from the fast level.
+/// season, the logarithm of how restless it is, and its distance from the season: of the fast level where there is none.
 const VALUE: usize = 0;
 const SMOOTH: usize = 1;
 const CHANGE: usize = 2;
 const SUSTAINED: usize = 3;
 const RESTLESS: usize = 4;
-const APART: usize = 5;
+const RESIDUAL: usize = 5;
 const LATTICES: usize = 6;
 
 /// What is kept of a field.
@@ -73,7 +73,7 @@ pub(super) struct Field {
     smooth: f64,
     /// Recent mean of what the better season profile left unexplained.
     residual: f64,
-    /// Recent mean of the standardised distance from the fast level.
+    /// Recent mean of the standardised distance from the season, or from the fast level where there is none.
     sustained: f64,
     /// Recent mean of the size of changes,
     restless: f64,
@@ -96,8 +96,10 @@ pub(super) struct Forecast {
     values: [f64; FORECASTS],
     /// The better profile, corrected by the residual.
     corrected: f64,
-    /// The better of the two season profiles.
+    /// The better of the two season profiles,
     season: usize,
+    /// and whether it counts as a season.
+    is_seasonal: bool,
     best: usize,
     /// Expected value; NaN while nothing is known.
     pub(super) expected: f64,
@@ -116,7 +118,7 @@ pub(super) struct Judged {
     pub(super) error: f64,
     /// Logarithmic size of the error.
     pub(super) magnitude: f64,
-    /// Recent mean of the standardised distance from the fast level, this value included.
+    /// Recent mean of the standardised distance from the season, or the fast level, this value included.
     pub(super) sustained: f64,
 }
 
@@ -158,10 +160,10 @@ impl Field {
         self.season.visit(time_ms, parameters);
         let daily = self.season.daily().unwrap_or(self.fast);
         let weekly = self.season.weekly().unwrap_or(daily);
-        let (season, useful) = self.better_profile();
+        let (season, is_seasonal) = self.better_profile();
         let profile = if season == WEEKLY { weekly } else { daily };
         let corrected = profile + self.residual;
-        let seasonal = if useful { corrected } else { self.fast };
+        let seasonal = if is_seasonal { corrected } else { self.fast };
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
@@ -176,6 +178,7 @@ impl Field {
             values,
             corrected,
             season,
+            is_seasonal,
             best,
             expected,
             half_width: f64::from(self.band) * error,
@@ -265,8 +268,8 @@ impl Field {
         let mut novelty = parameters.weight_context * self.context.score(level);
         self.context.learn(level);
 
-        let apart = distance(FAST).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
-        let sustained = self.sustained + (apart - self.sustained) / parameters.memory_sustained;
+        let seasonal = distance(SEASON).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
+        let sustained = self.sustained + (seasonal - self.sustained) / parameters.memory_sustained;
         // Over a short memory it could round to beyond the bound, which no state may hold.
         self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         if value.abs() >= VALUE_MAX {
@@ -276,7 +279,8 @@ impl Field {
                 + parameters.weight_outside * libm::log1p(OUTSIDE_MAX);
         }
         let stay = self.dwell.stay(Novelty::level(distance(LEVEL), parameters.step_dwell));
-        novelty += parameters.weight_dwell * stay.novelty * stay.novelty;
+        novelty += parameters.weight_dwell * stay.novelty * stay.novelty
+            + parameters.weight_ended * stay.ended * stay.ended;
         let count = f64::from(self.count) + 1.0;
         self.smooth += (value - self.smooth) / parameters.memory_smooth.min(count);
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
@@ -294,8 +298,12 @@ impl Field {
             let new = self.lattices[RESTLESS].place(log_restless, keep).novelty;
             novelty += parameters.weight_restless * new * new;
         }
-        let outside = self.lattices[APART].place(value - forecast.values[FAST], keep).outside;
-        novelty + parameters.weight_outside * libm::log1p(outside.min(OUTSIDE_MAX))
+        let residual = self.lattices[RESIDUAL].place(value - forecast.values[SEASON], keep);
+        // Without a season it says what the others say.
+        if forecast.is_seasonal {
+            novelty += parameters.weight_residual * residual.novelty * residual.novelty;
+        }
+        novelty + parameters.weight_outside * libm::log1p(residual.outside.min(OUTSIDE_MAX))
     }
 
     fn learn(&mut self, value: f64, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {

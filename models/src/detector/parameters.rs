@@ -4,7 +4,7 @@ use crate::snapshot::detector;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/5";
+const METHOD: &str = "kizashi/default/6";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,17 +40,21 @@ pub struct Parameters {
     pub weight_smooth: f64,
     /// Weight of the novelty of the change.
     pub weight_change: f64,
-    /// Weight of the novelty of the sustained distance from the fast level.
+    /// Weight of the novelty of the sustained distance from the season, or from the fast level where there is none.
     pub weight_sustained: f64,
     /// Weight of the novelty of the size of recent changes.
     pub weight_restless: f64,
     /// Weight of the novelty of how long a series stays at one level.
     pub weight_dwell: f64,
+    /// Weight of the novelty of how short a stay was that has just ended.
+    pub weight_ended: f64,
     /// Weight of how far a value has been the same for longer than ever before.
     pub weight_still: f64,
     /// Weight of the novelty of the distance from the season in the context of those before it.
     pub weight_context: f64,
-    /// Weight of the logarithm of how far the distance from the fast level is beyond those seen.
+    /// Weight of the novelty of the distance from the season, where there is one.
+    pub weight_residual: f64,
+    /// Weight of the logarithm of how far the distance from the season, or from the fast level, is beyond those seen.
     pub weight_outside: f64,
     /// The novelty that counts as one unit of magnitude in the evidence for surprise.
     pub whole: f64,
@@ -79,6 +83,11 @@ pub struct Parameters {
     pub weight_vector_sustained: f64,
     /// Weight of the recent mean of squared joint distances there: a correlation that is broken makes none of them large.
     pub weight_dispersion: f64,
+    /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a series of one value: what is far from every
+    /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
+    pub weight_surprise: f64,
+    /// The surprise that adds nothing to the onset: one in three thousand observations has as much.
+    pub surprise_usual: f64,
     /// The onset of one unit of novelty.
     pub onset_scale: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
@@ -145,8 +154,10 @@ impl Parameters {
             weight_sustained: value("weight_sustained", 0.0..=10.0, |p| p.weight_sustained)?,
             weight_restless: value("weight_restless", 0.0..=10.0, |p| p.weight_restless)?,
             weight_dwell: value("weight_dwell", 0.0..=10.0, |p| p.weight_dwell)?,
+            weight_ended: value("weight_ended", 0.0..=10.0, |p| p.weight_ended)?,
             weight_still: value("weight_still", 0.0..=10.0, |p| p.weight_still)?,
             weight_context: value("weight_context", 0.0..=10.0, |p| p.weight_context)?,
+            weight_residual: value("weight_residual", 0.0..=10.0, |p| p.weight_residual)?,
             weight_outside: value("weight_outside", 0.0..=10.0, |p| p.weight_outside)?,
             whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
             surprise_still: value("surprise_still", 0.0..=100.0, |p| p.surprise_still)?,
@@ -163,6 +174,8 @@ impl Parameters {
                 p.weight_vector_sustained
             })?,
             weight_dispersion: value("weight_dispersion", 0.0..=10.0, |p| p.weight_dispersion)?,
+            weight_surprise: value("weight_surprise", 0.0..=10.0, |p| p.weight_surprise)?,
+            surprise_usual: value("surprise_usual", 0.0..=100.0, |p| p.surprise_usual)?,
             onset_scale: value("onset_scale", 1e-3..=100.0, |p| p.onset_scale)?,
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
             caution: value("caution", 1.0..=1e9, |p| p.caution)?,
