@@ -34,6 +34,8 @@ const SUSTAINED_BOUND: f64 = 10.0;
 
 /// Changes of less than this share of the spread are none.
 const STILL: f64 = 0.01;
+/// A value stands still where it changes by less than this share of its usual change.
+const STILL_CHANGE: f64 = 0.03;
 /// It is not known how long a series stays the same before it has been seen for so many times as long.
 const STILL_KNOWN: f64 = 16.0;
 /// Observations before which it is not known how restless a series is.
@@ -43,9 +45,10 @@ const RESTLESS_ERROR_MIN: f64 = 0.05;
 /// Taken from the magnitude of such an error, so that it speaks only where the values themselves don't.
 const RESTLESS_ALLOWANCE: f64 = 1.4;
 
-/// Forecasts, the simplest first; the one in between is the last value.
+/// Forecasts, the simplest first.
 const LEVEL: usize = 0;
 const FAST: usize = 1;
+const LAST: usize = 2;
 const DAILY: usize = 3;
 const WEEKLY: usize = 4;
 const SEASON: usize = 5;
@@ -226,7 +229,9 @@ impl Field {
 
     /// How far a value that is still the same has been so for longer than ever before.
     fn still_for(&mut self, value: f64) -> f64 {
-        if (value - self.last).abs() > self.change_min() {
+        // Of a counter that rises by little each time, less than a usual change is still one.
+        let usual = STILL_CHANGE * self.errors[LAST].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
+        if (value - self.last).abs() > usual {
             self.still.leave();
         }
         let stay = self.still.stay(0);

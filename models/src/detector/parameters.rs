@@ -86,7 +86,7 @@ pub struct Parameters {
     /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a series of one value: what is far from every
     /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
     pub weight_surprise: f64,
-    /// The surprise that adds nothing to the onset: one in three thousand observations has as much.
+    /// The surprise that adds nothing to the onset: one in ten thousand observations has as much.
     pub surprise_usual: f64,
     /// The onset of one unit of novelty.
     pub onset_scale: f64,

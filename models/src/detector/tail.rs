@@ -53,6 +53,17 @@ const GROWN: [u32; 2] = [1024, 2048];
 /// are larger than any that it will make.
 const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
+/// So many of the highest past evidences are kept as they were: bins are too wide to rank them, where all that is usual
+/// comes to one or two values (zeros among others, a change of hours).
+const HIGHEST: usize = 12;
+/// Those of the first observations are none of them: they came from models that had still to learn.
+const RANKED_FROM: u32 = 400;
+/// They rank what is new where there are at least so many.
+const RANKED_MIN: usize = 5;
+/// Beyond the highest of them, the fall of evidence over a decade goes on as among them, but the highest is itself a
+/// matter of chance, so only so much of the decades is claimed.
+const BEYOND_HIGHEST: f64 = 0.5;
+
 /// Survival function of the prior at the lower edge of each bin.
 const PRIOR_SURVIVAL: [f64; BINS + 1] = {
     let mut survival = [PRIOR; BINS + 1];
@@ -64,10 +75,11 @@ const PRIOR_SURVIVAL: [f64; BINS + 1] = {
     survival
 };
 
-/// A histogram of past evidence. Surprise is -log10 of the share of observations that had as much; beyond
-/// the ten highest it goes on by the fall of evidence between the hundredth and the tenth of the past
-/// observations (peaks over threshold), with what that leaves uncertain. Evidence being logarithmic in the error,
-/// that is a power law: it never says that something is impossible, and overstates no tail that is thinner.
+/// A histogram of past evidence, and the highest of it. Surprise is -log10 of the share of observations that had as much;
+/// beyond the ten highest it goes on by the fall of evidence between the hundredth and the tenth of the past
+/// observations (peaks over threshold), with what that leaves uncertain, or by the rank among the highest where that is
+/// more. Evidence being logarithmic in the error, that is a power law: it never says that something is impossible, and
+/// overstates no tail that is thinner.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tail {
     counts: [u16; BINS],
@@ -76,17 +88,57 @@ pub(super) struct Tail {
     since: u32,
     /// and whether another had been before it.
     repeated: bool,
+    /// The highest evidences, the highest first,
+    highest: [f32; HIGHEST],
+    /// how many are known,
+    ranks: u8,
+    /// and of how many observations they are the highest.
+    ranked: u32,
 }
 
 impl Tail {
     pub(super) fn new() -> Self {
-        Tail { counts: [0; BINS], total: 0, since: u32::MAX, repeated: false }
+        Tail {
+            counts: [0; BINS],
+            total: 0,
+            since: u32::MAX,
+            repeated: false,
+            highest: [0.0; HIGHEST],
+            ranks: 0,
+            ranked: 0,
+        }
     }
 
     /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
     /// 1, is how far the extrapolation counts.
     pub(super) fn judge(&self, evidence: f64, trust: f64) -> (f64, f64) {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
+        let (surprise, limit) = self.judge_by_bins(evidence, trust);
+        (surprise.max(self.judge_by_rank(evidence, trust)), limit)
+    }
+
+    /// The surprise of what is as high as the highest; 0 of what isn't.
+    fn judge_by_rank(&self, evidence: f64, trust: f64) -> f64 {
+        let highest = &self.highest[..usize::from(self.ranks)];
+        let (Some(first), Some(last)) = (highest.first(), highest.last()) else { return 0.0 };
+        let (first, last) = (f64::from(*first), f64::from(*last));
+        if highest.len() < RANKED_MIN || evidence <= last {
+            return 0.0;
+        }
+        let total = f64::from(self.ranked) + PRIOR;
+        let above = highest.iter().take_while(|other| f64::from(**other) >= evidence).count();
+        if above == 0 {
+            let decade = ((first - last) / libm::log10(highest.len() as f64)).max(DECADE_MIN);
+            let beyond = BEYOND_HIGHEST * decades((evidence - first) / decade * trust);
+            return libm::log10(total) + beyond;
+        }
+        let (high, low) = (f64::from(highest[above - 1]), f64::from(highest[above]));
+        let rank = above as f64 + (high - evidence) / (high - low);
+        libm::log10(total / rank)
+    }
+
+    /// Surprise by the histogram, and the most that is to be learnt.
+    fn judge_by_bins(&self, evidence: f64, trust: f64) -> (f64, f64) {
         let total = f64::from(self.total) + PRIOR;
         let tail = ((total / 100.0).clamp(TAIL_MIN, TAIL_MAX) / total).min(0.3);
         let body = (BODY * tail).min(0.9);
@@ -117,19 +169,18 @@ impl Tail {
             }
             match (tail_edge, share) {
                 (Some(edge), _) if evidence > edge && lower > body => {
-                    let decades = libm::log10(body / tail);
-                    let own = ((edge - crossing(i, lower, upper, body)) / decades).min(steepest);
+                    let body_decades = libm::log10(body / tail);
+                    let own = ((edge - crossing(i, lower, upper, body)) / body_decades).min(steepest);
                     let count = f64::from(self.total);
                     let decade =
                         (own * count + DECADE_PRIOR * DECADE_PRIOR_COUNT) / (count + DECADE_PRIOR_COUNT);
                     let decade = decade.max(DECADE_MIN);
                     let base = -libm::log10(tail);
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
-                    let beyond = (evidence - edge) / decade * trust * LN_10;
-                    let decades = EXCEEDANCES * libm::log10(1.0 + beyond / EXCEEDANCES);
+                    let beyond = decades((evidence - edge) / decade * trust);
                     // What was seen before is no rarer than that.
                     let seen = share.map_or(f64::INFINITY, |share| -libm::log10(share));
-                    return ((base + decades).min(seen.max(base)), learnt);
+                    return ((base + beyond).min(seen.max(base)), learnt);
                 }
                 (Some(edge), Some(share)) if evidence <= edge => {
                     return ((-libm::log10(share)).max(0.0), f64::INFINITY);
@@ -163,21 +214,57 @@ impl Tail {
         } else {
             self.since = self.since.saturating_add(1);
         }
+        if count >= RANKED_FROM {
+            self.rank(learnt as f32);
+        }
         self.counts[bin_of(learnt)] += 1;
         self.total += 1;
         if self.total >= TOTAL_MAX
             || GROWN.contains(&count)
             || (SEASON_LEARNT.contains(&count) && is_seasonal())
         {
-            self.counts.iter_mut().for_each(|count| *count /= 2);
-            self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+            self.halve();
+        }
+    }
+
+    /// Puts `evidence` among the highest if it is one of them.
+    fn rank(&mut self, evidence: f32) {
+        let ranks = usize::from(self.ranks);
+        let at = self.highest[..ranks].iter().take_while(|other| **other >= evidence).count();
+        // Behind the last it has that rank only where there are no others.
+        if at < ranks || at < HIGHEST && self.ranked == u32::from(self.ranks) {
+            let ranks = (ranks + 1).min(HIGHEST);
+            self.highest[at..ranks].rotate_right(1);
+            self.highest[at] = evidence;
+            self.ranks = ranks as u8;
+        }
+        self.ranked += 1;
+    }
+
+    /// Forgets half of the past: every second one of the highest, as of all others.
+    fn halve(&mut self) {
+        self.counts.iter_mut().for_each(|count| *count /= 2);
+        self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
+        self.ranked /= 2;
+        let ranks = usize::from(self.ranks / 2);
+        for i in 0..ranks {
+            self.highest[i] = self.highest[2 * i + 1];
+        }
+        self.highest[ranks..].fill(0.0);
+        self.ranks = ranks as u8;
+        if ranks == 0 && self.ranked > 0 {
+            let bin = self.counts.iter().rposition(|count| *count > 0);
+            self.highest[0] = (bin.map_or(0.0, |bin| (bin + 1) as f64) * WIDTH) as f32;
+            self.ranks = 1;
         }
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         self.counts.iter().for_each(|count| out.u16(*count));
         out.u32(self.since);
-        out.bytes(&[u8::from(self.repeated)]);
+        out.u32(self.ranked);
+        out.bytes(&[u8::from(self.repeated), self.ranks]);
+        self.highest[..usize::from(self.ranks)].iter().for_each(|evidence| out.f32(*evidence));
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
@@ -186,13 +273,29 @@ impl Tail {
             *count = from.u16()?;
         }
         read.since = from.u32()?;
+        read.ranked = from.u32()?;
+        // Halves of bins are rounded down, so the histogram's total falls by a little more.
+        if read.ranked > 2 * TOTAL_MAX {
+            return Err(StateError(format!("the highest of {} observations", read.ranked)));
+        }
         read.repeated = from.u8_to(1)? == 1;
+        read.ranks = from.u8_to(HIGHEST as u8)?;
+        let mut highest = f32::MAX;
+        for evidence in &mut read.highest[..usize::from(read.ranks)] {
+            highest = from.f32_in(0.0, highest)?;
+            *evidence = highest;
+        }
         read.total = read.counts.iter().map(|count| u32::from(*count)).sum();
         if read.total >= TOTAL_MAX {
             return Err(StateError(format!("{} observations in the tail", read.total)));
         }
         Ok(read)
     }
+}
+
+/// Decades of surprise beyond where the tail is known, of so many as an exponential tail would have.
+fn decades(exponential: f64) -> f64 {
+    EXCEEDANCES * libm::log10(1.0 + exponential * LN_10 / EXCEEDANCES)
 }
 
 fn bin_of(evidence: f64) -> usize {
@@ -232,13 +335,37 @@ mod tests {
         assert!((5.0..5.8).contains(&far), "{far} of 6: the slope is not known so well");
     }
 
+    #[test]
+    fn what_is_all_in_one_bin_is_ranked_as_it_is() {
+        let mut tail = Tail::new();
+        for i in 0..8000_u32 {
+            // One in a hundred is far out, at much the same evidence each time.
+            let evidence = if i % 100 == 0 { 3.0 + f64::from(i % 7919) * 1e-6 } else { 0.1 };
+            tail.learn(evidence, f64::INFINITY, i, || false);
+        }
+        let surprise = |evidence| tail.judge(evidence, 1.0).0;
+        assert!((1.9..2.4).contains(&surprise(3.003)), "{}", surprise(3.003));
+        assert!((3.0..3.6).contains(&surprise(3.0076)), "{}", surprise(3.0076));
+        assert!((3.8..4.0).contains(&surprise(3.01)), "{}", surprise(3.01));
+    }
+
+    #[test]
+    fn the_highest_are_forgotten_with_the_others() {
+        let mut tail = Tail::new();
+        for i in 0..60_000_u32 {
+            let evidence = if i < 5000 { 4.0 } else { 1.0 } + f64::from((i * 4099) % 8000) * 1e-5;
+            tail.learn(evidence, f64::INFINITY, i, || false);
+        }
+        assert!(tail.judge(1.079, 1.0).0 > 2.5, "{}", tail.judge(1.079, 1.0).0);
+    }
+
     proptest! {
         #[test]
         fn more_evidence_is_never_less_surprising(
             past in prop::collection::vec(0.0..9.0f64, 0..300), a in 0.0..40.0f64, b in 0.0..40.0f64,
         ) {
             let mut tail = Tail::new();
-            past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, 1, || false));
+            past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, RANKED_FROM, || false));
             let (low, high) = (tail.judge(a.min(b), 1.0).0, tail.judge(a.max(b), 1.0).0);
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
