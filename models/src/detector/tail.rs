@@ -61,8 +61,10 @@ const RANKED_FROM: u32 = 400;
 /// They rank what is new where there are at least so many.
 const RANKED_MIN: usize = 5;
 /// Beyond the highest of them, the fall of evidence over a decade goes on as among them, but the highest is itself a
-/// matter of chance, so only so much of the decades is claimed.
+/// matter of chance, so only so much of the decades is claimed, and in proportion less where they are the highest of fewer
+/// observations than the second.
 const BEYOND_HIGHEST: f64 = 0.5;
+const BEYOND_KNOWN: f64 = 1000.0;
 
 /// Survival function of the prior at the lower edge of each bin.
 const PRIOR_SURVIVAL: [f64; BINS + 1] = {
@@ -129,6 +131,7 @@ impl Tail {
         let above = highest.iter().take_while(|other| f64::from(**other) >= evidence).count();
         if above == 0 {
             let decade = ((first - last) / libm::log10(highest.len() as f64)).max(DECADE_MIN);
+            let trust = trust * (f64::from(self.ranked) / BEYOND_KNOWN).min(1.0);
             let beyond = BEYOND_HIGHEST * decades((evidence - first) / decade * trust);
             return libm::log10(total) + beyond;
         }

@@ -161,7 +161,7 @@ fn detector() -> DefaultDetector {
 }
 
 fn config() -> EngineConfig {
-    EngineConfig { false_alerts_per_week: 100.0, ..EngineConfig::default() }
+    EngineConfig { false_alerts_per_week: 1.0, ..EngineConfig::default() }
 }
 
 impl Running {
