@@ -16,7 +16,7 @@ const FAR: f64 = 1e12;
 const REVIEW: u16 = 1024;
 /// It is not where all of these fell into so few cells,
 const NARROW: f64 = 2.0;
-/// and no more of the mass than this lies elsewhere: a value seen once is forgotten so far in 3,200 observations.
+/// and no more of the mass than this lies elsewhere: a value seen once is forgotten so far in 2,700 observations.
 const FORGOTTEN: f32 = 0.2;
 
 /// Counts of the cells that values fell into. Where a value lies beyond the lattice, neighbouring cells are merged in
