@@ -10,7 +10,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline backtest latency footprint http calibration anomalies fields incidents peers robustness halves quality)
+all=(log stream detector pipeline backtest latency footprint http calibration anomalies scores fields incidents peers robustness halves quality)
 
 measure() {
     case "$1" in
@@ -25,6 +25,7 @@ measure() {
     http) bench/http/run.sh ;;
     calibration) "$release/calibration" ;;
     anomalies) "$release/generated_anomalies" ;;
+    scores) "$release/generated_scores" ;;
     fields) "$release/struck_fields" ;;
     incidents) "$release/incidents" ;;
     peers) bench/river/run.sh ;;

@@ -1,6 +1,7 @@
 //! The parameters of the built-in detector, each with its reason.
 
 use crate::snapshot::detector;
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
@@ -129,6 +130,17 @@ impl Parameters {
         }
     }
 
+    /// The same with another value for the one of that name; `None` where none has it.
+    pub fn with(&self, name: &str, value: f64) -> Option<Self> {
+        let mut found = false;
+        let Ok(with) = Self::from_each(|parameter| {
+            let is_it = parameter.name == name;
+            found |= is_it;
+            Ok::<_, Infallible>(if is_it { value } else { (parameter.of)(self) })
+        });
+        found.then_some(with)
+    }
+
     /// Name and version of the method that these are the parameters of.
     pub(crate) const METHOD: &str = METHOD;
 
@@ -188,7 +200,14 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
+
+    #[test]
+    fn one_is_replaced_by_its_name() {
+        let usual = Parameters::default();
+        let with = usual.with("weight_dwell", 0.25).unwrap();
+        assert_eq!(with, Parameters { weight_dwell: 0.25, ..usual.clone() });
+        assert_eq!(usual.with("weight", 0.25), None);
+    }
 
     #[test]
     fn each_parameter_has_the_name_of_its_field() {
