@@ -152,7 +152,7 @@ fn a_burst_in_a_young_series_is_an_onset_and_its_beginning_is_not() {
         let usual = (0..300).map(|_| run.step(&[50.0 + random.normal()]).onset).fold(0.0, f64::max);
         assert!(usual < 5.0, "{usual} before anything happened");
         let onset = run.step(&[90.0]).onset;
-        assert!(onset > 6.0, "{onset} at a burst of 40 deviations");
+        assert!(onset > 5.0, "{onset} at a burst of 40 deviations");
     }
 }
 

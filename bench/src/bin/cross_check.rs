@@ -17,18 +17,15 @@ use tempfile::TempDir;
 type Failure = Box<dyn std::error::Error>;
 
 /// What is chosen: the weights of the members of a field.
-const WEIGHTS: [fn(&mut Parameters) -> &mut f64; 11] = [
+const WEIGHTS: [fn(&mut Parameters) -> &mut f64; 8] = [
     |p| &mut p.weight_value,
-    |p| &mut p.weight_smooth,
     |p| &mut p.weight_change,
     |p| &mut p.weight_sustained,
     |p| &mut p.weight_restless,
     |p| &mut p.weight_dwell,
     |p| &mut p.weight_ended,
-    |p| &mut p.weight_still,
     |p| &mut p.weight_context,
     |p| &mut p.weight_residual,
-    |p| &mut p.weight_outside,
 ];
 const START: f64 = 0.4;
 const PASSES: usize = 2;

@@ -21,8 +21,6 @@ const PREFERENCE: f64 = 0.95;
 const SEASONAL: f64 = 0.9;
 /// Mean errors of the season beyond which its residual learns no more from one value.
 const RESIDUAL_CUT: f64 = 5.0;
-/// Cells beyond those seen after which farther is no stranger.
-const OUTSIDE_MAX: f64 = 100.0;
 /// Mean errors to the end of the band at first: 99 % of Gaussian errors are within 2.58 deviations.
 const BAND_FIRST: f32 = 3.2;
 const BAND_MAX: f32 = 1000.0;
@@ -54,15 +52,14 @@ const WEEKLY: usize = 4;
 const SEASON: usize = 5;
 const FORECASTS: usize = 6;
 
-/// What the lattices stand on: the value, its mean over some observations, its change, its sustained distance from the
-/// season, the logarithm of how restless it is, and its distance from the season: of the fast level where there is none.
+/// What the lattices stand on: the value, its change, its sustained distance from the season (or from the fast level, where
+/// there is none), the logarithm of how restless it is, and its distance from the season.
 const VALUE: usize = 0;
-const SMOOTH: usize = 1;
-const CHANGE: usize = 2;
-const SUSTAINED: usize = 3;
-const RESTLESS: usize = 4;
-const RESIDUAL: usize = 5;
-const LATTICES: usize = 6;
+const CHANGE: usize = 1;
+const SUSTAINED: usize = 2;
+const RESTLESS: usize = 3;
+const RESIDUAL: usize = 4;
+const LATTICES: usize = 5;
 
 /// What is kept of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +70,6 @@ pub(super) struct Field {
     level: f64,
     fast: f64,
     last: f64,
-    smooth: f64,
     /// Recent mean of what the better season profile left unexplained.
     residual: f64,
     /// Recent mean of the standardised distance from the season, or from the fast level where there is none.
@@ -113,7 +109,7 @@ pub(super) struct Forecast {
 
 /// How a value stood to its forecast and its past.
 pub(super) struct Judged {
-    /// Weighted sum of the members' novelty; 1 is new to most of them, and what lies far outside adds to it.
+    /// Weighted sum of the members' novelty; 1 is new to most of them.
     pub(super) novelty: f64,
     /// How far the value has been the same for longer than ever before, 0 to 1.
     pub(super) still: f64,
@@ -139,7 +135,6 @@ impl Field {
             level: 0.0,
             fast: 0.0,
             last: 0.0,
-            smooth: 0.0,
             residual: 0.0,
             sustained: 0.0,
             restless: 0.0,
@@ -195,9 +190,7 @@ impl Field {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         let judged = if self.count == 0 {
             if value.abs() < VALUE_MAX {
-                for lattice in &mut self.lattices[VALUE..=SMOOTH] {
-                    lattice.place(value, 1.0);
-                }
+                self.lattices[VALUE].novelty(value, 1.0);
             }
             Judged { novelty: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
@@ -207,8 +200,7 @@ impl Field {
                 .magnitude(error.abs().min(VALUE_MAX))
                 .max(self.restless_magnitude(log_restless, parameters));
             let still = self.still_for(value);
-            let novelty =
-                self.novelty(value, log_restless, forecast, parameters) + parameters.weight_still * still;
+            let novelty = self.novelty(value, log_restless, forecast, parameters);
             Judged { novelty, still, error, magnitude, sustained: self.sustained }
         };
         if value.abs() < VALUE_MAX {
@@ -278,44 +270,39 @@ impl Field {
         // Over a short memory it could round to beyond the bound, which no state may hold.
         self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         if value.abs() >= VALUE_MAX {
-            return novelty
-                + parameters.weight_value
-                + parameters.weight_change
-                + parameters.weight_outside * libm::log1p(OUTSIDE_MAX);
+            return novelty + parameters.weight_value + parameters.weight_change;
         }
         let stay = self.dwell.stay(Novelty::level(distance(LEVEL), parameters.step_dwell));
         novelty += parameters.weight_dwell * stay.novelty * stay.novelty
             + parameters.weight_ended * stay.ended * stay.ended;
         let count = f64::from(self.count) + 1.0;
-        self.smooth += (value - self.smooth) / parameters.memory_smooth.min(count);
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
         let places = [
             (VALUE, value, parameters.weight_value),
-            (SMOOTH, self.smooth, parameters.weight_smooth),
             (CHANGE, value - self.last, parameters.weight_change),
             (SUSTAINED, self.sustained, parameters.weight_sustained),
         ];
         for (lattice, at, weight) in places {
-            let new = self.lattices[lattice].place(at, keep).novelty;
+            let new = self.lattices[lattice].novelty(at, keep);
             novelty += weight * new * new;
         }
         if count > YOUNG {
-            let new = self.lattices[RESTLESS].place(log_restless, keep).novelty;
+            let new = self.lattices[RESTLESS].novelty(log_restless, keep);
             novelty += parameters.weight_restless * new * new;
         }
-        let residual = self.lattices[RESIDUAL].place(value - forecast.values[SEASON], keep);
+        let new = self.lattices[RESIDUAL].novelty(value - forecast.values[SEASON], keep);
         // Without a season it says what the others say.
         if forecast.is_seasonal {
-            novelty += parameters.weight_residual * residual.novelty * residual.novelty;
+            novelty += parameters.weight_residual * new * new;
         }
-        novelty + parameters.weight_outside * libm::log1p(residual.outside.min(OUTSIDE_MAX))
+        novelty
     }
 
     fn learn(&mut self, value: f64, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {
         let mut values = forecast.values;
         let mut corrected = forecast.corrected;
         if self.count == 0 {
-            (self.level, self.fast, self.last, self.smooth) = (value, value, value, value);
+            (self.level, self.fast, self.last) = (value, value, value);
             self.season.start(value);
             values = [value; FORECASTS];
             corrected = value;
@@ -356,16 +343,8 @@ impl Field {
     pub(super) fn encode(&self, out: &mut Encoder) {
         out.u32(self.count);
         out.f32(self.band);
-        let means = [
-            self.level,
-            self.fast,
-            self.last,
-            self.smooth,
-            self.residual,
-            self.sustained,
-            self.restless,
-            self.calm,
-        ];
+        let means =
+            [self.level, self.fast, self.last, self.residual, self.sustained, self.restless, self.calm];
         means.iter().for_each(|mean| out.f64(*mean));
         self.calm_error.encode(out);
         self.errors.iter().for_each(|error| error.encode(out));
@@ -380,7 +359,7 @@ impl Field {
         let mut read = Field::new(None);
         read.count = from.u32()?;
         read.band = from.f32_in(1.0, BAND_MAX)?;
-        let means = [&mut read.level, &mut read.fast, &mut read.last, &mut read.smooth, &mut read.residual];
+        let means = [&mut read.level, &mut read.fast, &mut read.last, &mut read.residual];
         for mean in means {
             *mean = from.learnt()?;
         }

@@ -38,15 +38,6 @@ pub(super) struct Lattice {
     counts: [f32; CELLS],
 }
 
-/// How a value stands to a lattice before it was counted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Place {
-    /// 1 / (1 + count of its cell): 1 is new, towards 0 usual.
-    pub(super) novelty: f64,
-    /// How many cells it lies beyond those seen; 0 among them.
-    pub(super) outside: f64,
-}
-
 impl Lattice {
     pub(super) const fn new() -> Self {
         Lattice {
@@ -62,7 +53,7 @@ impl Lattice {
         }
     }
 
-    /// A lattice over a declared range: what lies in it is new until it is seen, what doesn't is outside. Where the
+    /// A lattice over a declared range: what lies in it is new until it is seen. Where the
     /// series keeps to a small part of the range, a review narrows it to that.
     pub(super) fn spanning(range: Range) -> Self {
         let span = range.max - range.min;
@@ -84,23 +75,18 @@ impl Lattice {
         libm::floor((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR) as i64
     }
 
-    /// Says where `value`, which is finite, stands, then counts it. Counts keep the share `keep` of themselves with
-    /// each observation.
-    pub(super) fn place(&mut self, value: f64, keep: f32) -> Place {
+    /// Novelty of `value`, which is finite, then counts it: 1 / (1 + count of its cell), 1 is new, towards 0 usual. Counts
+    /// keep the share `keep` of themselves with each observation.
+    pub(super) fn novelty(&mut self, value: f64, keep: f32) -> f64 {
         if !self.known {
             self.known = true;
             self.anchor = value;
             self.counts[0] = 1.0;
-            return Place { novelty: 1.0, outside: 0.0 };
+            return 1.0;
         }
         let mut cell = self.cell(value);
-        let place = if (self.lowest..=self.highest).contains(&cell) {
-            let count = self.counts[(cell - self.lowest) as usize];
-            Place { novelty: 1.0 / (1.0 + f64::from(count)), outside: 0.0 }
-        } else {
-            let outside = (self.lowest - cell).max(cell - self.highest);
-            Place { novelty: 1.0, outside: outside as f64 }
-        };
+        let is_within = (self.lowest..=self.highest).contains(&cell);
+        let count = if is_within { self.counts[(cell - self.lowest) as usize] } else { 0.0 };
         if self.width == 0.0 && value != self.anchor {
             self.width = ((value - self.anchor).abs() / FIRST).max(f64::MIN_POSITIVE);
             cell = self.cell(value);
@@ -121,7 +107,7 @@ impl Lattice {
         if self.seen >= REVIEW {
             self.review();
         }
-        place
+        1.0 / (1.0 + f64::from(count))
     }
 
     /// Merges cells 2k and 2k + 1 to cell k.
@@ -211,39 +197,33 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn novelty(lattice: &mut Lattice, value: f64) -> f64 {
-        lattice.place(value, 1.0).novelty
-    }
-
     #[test]
     fn what_was_often_seen_is_usual_and_what_lies_beyond_is_new() {
         let mut lattice = Lattice::new();
         for i in 0..500 {
-            lattice.place(f64::from(i % 10), 1.0);
+            lattice.novelty(f64::from(i % 10), 1.0);
         }
-        assert!(novelty(&mut lattice, 5.0) < 0.03);
-        let place = lattice.place(100.0, 1.0);
-        assert_eq!(place.novelty, 1.0);
-        assert!(place.outside > 30.0, "{place:?}");
-        assert!(novelty(&mut lattice, 5.0) < 0.03, "merging keeps what was counted");
-        assert_eq!(novelty(&mut lattice, 100.0), 0.5);
+        assert!(lattice.novelty(5.0, 1.0) < 0.03);
+        assert_eq!(lattice.novelty(100.0, 1.0), 1.0);
+        assert!(lattice.novelty(5.0, 1.0) < 0.03, "merging keeps what was counted");
+        assert_eq!(lattice.novelty(100.0, 1.0), 0.5);
     }
 
     #[test]
     fn a_constant_that_changes_is_new_at_once() {
         let mut lattice = Lattice::new();
         for _ in 0..100 {
-            lattice.place(7.0, 1.0);
+            lattice.novelty(7.0, 1.0);
         }
-        assert_eq!(novelty(&mut lattice, 7.5), 1.0);
+        assert_eq!(lattice.novelty(7.5, 1.0), 1.0);
     }
 
     #[test]
-    fn a_declared_range_sets_the_cells_and_what_lies_beyond_is_outside() {
+    fn a_declared_range_sets_the_cells_and_what_lies_beyond_is_new() {
         let mut lattice = Lattice::spanning(Range { min: 0.0, max: 12.0 });
-        assert_eq!(lattice.place(3.2, 1.0), Place { novelty: 1.0, outside: 0.0 });
-        assert_eq!(lattice.place(3.7, 1.0), Place { novelty: 0.5, outside: 0.0 });
-        assert!(lattice.place(20.0, 1.0).outside > 7.0);
+        assert_eq!(lattice.novelty(3.2, 1.0), 1.0);
+        assert_eq!(lattice.novelty(3.7, 1.0), 0.5);
+        assert_eq!(lattice.novelty(20.0, 1.0), 1.0);
     }
 
     #[test]
@@ -251,10 +231,10 @@ mod tests {
         let mut lattice = Lattice::new();
         let keep = 1.0 - 1.0 / 2000.0;
         for i in 0..8000_u32 {
-            lattice.place(if i == 100 { 1e15 } else { f64::from(i % 10) }, keep);
+            lattice.novelty(if i == 100 { 1e15 } else { f64::from(i % 10) }, keep);
         }
-        assert_eq!(lattice.place(30.0, keep).novelty, 1.0);
-        assert!(lattice.place(4.0, keep).novelty < 0.1);
+        assert_eq!(lattice.novelty(30.0, keep), 1.0);
+        assert!(lattice.novelty(4.0, keep) < 0.1);
     }
 
     proptest! {
@@ -263,18 +243,18 @@ mod tests {
             let (mut one, mut other) = (Lattice::new(), Lattice::new());
             let scale = libm::exp2(f64::from(power));
             for value in values {
-                prop_assert_eq!(one.place(value, 0.99), other.place(value * scale, 0.99));
+                prop_assert_eq!(one.novelty(value, 0.99), other.novelty(value * scale, 0.99));
             }
         }
 
         #[test]
-        fn every_value_has_a_place_and_bytes_bring_it_back(
+        fn every_value_has_a_novelty_and_bytes_bring_it_back(
             values in prop::collection::vec(prop_oneof![-1e300..1e300f64, -1.0..1.0f64, Just(0.0), Just(1e-300)], 1..300),
         ) {
             let mut lattice = Lattice::new();
             for value in values {
-                let place = lattice.place(value, 0.999);
-                prop_assert!(place.novelty > 0.0 && place.novelty <= 1.0 && place.outside >= 0.0);
+                let novelty = lattice.novelty(value, 0.999);
+                prop_assert!(novelty > 0.0 && novelty <= 1.0);
                 let mut bytes = Vec::new();
                 lattice.encode(&mut Encoder(&mut bytes));
                 prop_assert_eq!(&Lattice::decode(&mut Decoder(&bytes)).unwrap(), &lattice);

@@ -29,16 +29,12 @@ pub struct Parameters {
     pub step_dwell: f64,
     /// Observations over which the counts of a lattice forget 63 %.
     pub memory_lattice: f64,
-    /// Observations that the smoothed value is a mean of.
-    pub memory_smooth: f64,
     /// Observations that the sustained distance from the fast level is a mean of: 1 / lambda of an EWMA chart.
     pub memory_sustained: f64,
     /// Observations that the size of changes is a mean of.
     pub memory_restless: f64,
     /// Weight of the novelty of the value.
     pub weight_value: f64,
-    /// Weight of the novelty of the smoothed value.
-    pub weight_smooth: f64,
     /// Weight of the novelty of the change.
     pub weight_change: f64,
     /// Weight of the novelty of the sustained distance from the season, or from the fast level where there is none.
@@ -49,14 +45,10 @@ pub struct Parameters {
     pub weight_dwell: f64,
     /// Weight of the novelty of how short a stay was that has just ended.
     pub weight_ended: f64,
-    /// Weight of how far a value has been the same for longer than ever before.
-    pub weight_still: f64,
     /// Weight of the novelty of the distance from the season in the context of those before it.
     pub weight_context: f64,
     /// Weight of the novelty of the distance from the season, where there is one.
     pub weight_residual: f64,
-    /// Weight of the logarithm of how far the distance from the season, or from the fast level, is beyond those seen.
-    pub weight_outside: f64,
     /// The novelty that counts as one unit of magnitude in the evidence for surprise.
     pub whole: f64,
     /// Weight, in units of magnitude, of how far a value has been the same for longer than ever before in the evidence
@@ -157,20 +149,16 @@ impl Parameters {
             step_season: value("step_season", 0.01..=100.0, |p| p.step_season)?,
             step_dwell: value("step_dwell", 0.01..=100.0, |p| p.step_dwell)?,
             memory_lattice: value("memory_lattice", 2.0..=1e9, |p| p.memory_lattice)?,
-            memory_smooth: value("memory_smooth", 1.0..=1e9, |p| p.memory_smooth)?,
             memory_sustained: value("memory_sustained", 1.0..=1e9, |p| p.memory_sustained)?,
             memory_restless: value("memory_restless", 1.0..=1e9, |p| p.memory_restless)?,
             weight_value: value("weight_value", 0.0..=10.0, |p| p.weight_value)?,
-            weight_smooth: value("weight_smooth", 0.0..=10.0, |p| p.weight_smooth)?,
             weight_change: value("weight_change", 0.0..=10.0, |p| p.weight_change)?,
             weight_sustained: value("weight_sustained", 0.0..=10.0, |p| p.weight_sustained)?,
             weight_restless: value("weight_restless", 0.0..=10.0, |p| p.weight_restless)?,
             weight_dwell: value("weight_dwell", 0.0..=10.0, |p| p.weight_dwell)?,
             weight_ended: value("weight_ended", 0.0..=10.0, |p| p.weight_ended)?,
-            weight_still: value("weight_still", 0.0..=10.0, |p| p.weight_still)?,
             weight_context: value("weight_context", 0.0..=10.0, |p| p.weight_context)?,
             weight_residual: value("weight_residual", 0.0..=10.0, |p| p.weight_residual)?,
-            weight_outside: value("weight_outside", 0.0..=10.0, |p| p.weight_outside)?,
             whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
             surprise_still: value("surprise_still", 0.0..=100.0, |p| p.surprise_still)?,
             magnitude_knee: value("magnitude_knee", 0.1..=100.0, |p| p.magnitude_knee)?,
