@@ -18,7 +18,7 @@ fn parameters() -> Parameters {
         memory_sustained: 20.0,
         memory_restless: 20.0,
         weight_value: 0.8,
-        weight_change: 0.4,
+        weight_change: 0.3,
         weight_sustained: 0.5,
         weight_restless: 0.5,
         weight_dwell: 0.6,

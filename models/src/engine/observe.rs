@@ -15,7 +15,7 @@ use crate::position::{Position, Source};
 
 /// An observation, or a run of them, opens an episode by its surprise, which is what a budget is about; but
 /// only if it stands out from the recent past by at least so much onset.
-const ONSET_MIN: f64 = 0.4;
+const ONSET_MIN: f64 = 0.35;
 
 impl<D: Detector> Engine<D> {
     /// Scores an observation that stands at `at` on the shard, learns from it, and says what came of it.
