@@ -277,10 +277,6 @@ impl Tail {
         }
         read.since = from.u32()?;
         read.ranked = from.u32()?;
-        // Halves of bins are rounded down, so the histogram's total falls by a little more.
-        if read.ranked > 2 * TOTAL_MAX {
-            return Err(StateError(format!("the highest of {} observations", read.ranked)));
-        }
         read.repeated = from.u8_to(1)? == 1;
         read.ranks = from.u8_to(HIGHEST as u8)?;
         let mut highest = f32::MAX;
@@ -291,6 +287,10 @@ impl Tail {
         read.total = read.counts.iter().map(|count| u32::from(*count)).sum();
         if read.total >= TOTAL_MAX {
             return Err(StateError(format!("{} observations in the tail", read.total)));
+        }
+        // A halved bin is rounded down, so the histogram may count fewer, but by no more than a bin's each.
+        if read.ranked > read.total + BINS as u32 {
+            return Err(StateError(format!("the highest of {} in {} observations", read.ranked, read.total)));
         }
         Ok(read)
     }
