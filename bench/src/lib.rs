@@ -3,9 +3,20 @@
 pub mod parallel;
 pub mod replay;
 
+use kizashi_models::detector::{DefaultDetector, Parameters};
+use kizashi_models::snapshot::{Snapshot, SnapshotError, detector};
 use kizashi_proto::v1::{PutRecord, PutRecordsRequest, records_client::RecordsClient};
 use std::time::Duration;
 use tonic::transport::Channel;
+
+/// The detector of these parameters, by way of a snapshot, as the service comes by them.
+///
+/// # Errors
+/// Where a parameter is out of its range.
+pub fn detector_of(parameters: &Parameters) -> Result<DefaultDetector, SnapshotError> {
+    let bytes = detector::write(parameters, "a benchmark", Default::default())?;
+    DefaultDetector::from_snapshot(&Snapshot::parse(&bytes)?)
+}
 
 /// The `q`-quantile of sorted durations, in milliseconds; NaN where there are none.
 pub fn quantile(sorted: &[Duration], q: f64) -> f64 {

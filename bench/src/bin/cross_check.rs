@@ -6,8 +6,8 @@
 //! the one half is kept. That half and the other, each at its own best threshold as the benchmark has it, are then scored
 //! with it, and with the service's parameters beside.
 
-use kizashi_models::detector::{DefaultDetector, Parameters};
-use kizashi_models::snapshot::{Snapshot, detector};
+use kizashi_bench::detector_of;
+use kizashi_models::detector::Parameters;
 use kizashi_offline::backtest::{Options, run};
 use kizashi_offline::nab_score::Windows;
 use std::fs;
@@ -92,9 +92,8 @@ fn choose(mut best: Parameters, half: &Path) -> Result<Parameters, Failure> {
 
 /// The scores by profile.
 fn scores(parameters: &Parameters, nab: &Path) -> Result<[f64; 3], Failure> {
-    let bytes = detector::write(parameters, "cross_check", Default::default())?;
-    let detector = DefaultDetector::from_snapshot(&Snapshot::parse(&bytes)?)?;
-    let options = Options { nab: Some(nab.to_owned()), detector, ..Options::default() };
+    let options =
+        Options { nab: Some(nab.to_owned()), detector: detector_of(parameters)?, ..Options::default() };
     let report = run(&options, &|_| {}).map_err(|error| error.to_string())?;
     let scores: Vec<f64> = report.nab.iter().map(|profile| profile.score).collect();
     scores.try_into().map_err(|_| "the benchmark has three profiles".into())

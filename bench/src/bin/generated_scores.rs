@@ -5,9 +5,8 @@
 //! recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
 //! 0 for a weight shows what it is for.
 
-use kizashi_bench::parallel::on_all_cores;
+use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
-use kizashi_models::snapshot::{Snapshot, detector};
 use kizashi_offline::event_score::{EventScore, Labels, Rules, score};
 use kizashi_offline::generate::{Process, failing, labelled, process};
 use std::collections::BTreeMap;
@@ -40,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     print_row("one value", &measure(&detector, VALUES, one)?);
     let vector = |seed: u64| {
-        let (fields, struck) = (2 + seed as usize % 12, 1 + seed as usize % 3 % (2 + seed as usize % 12));
+        let fields = 2 + seed as usize % 12;
+        let struck = 1 + seed as usize % 3 % fields;
         let series = failing(VECTORS_FROM + seed, VECTOR_ROWS, fields, struck);
         Series { windows: series.windows(), times: series.times, fields, values: series.values }
     };
@@ -71,8 +71,7 @@ fn detector_with(
         let value = value.parse().map_err(|error| format!("{argument}: {error}"))?;
         parameters = parameters.with(name, value).ok_or_else(|| format!("{name} is no parameter"))?;
     }
-    let bytes = detector::write(&parameters, "generated_scores", Default::default())?;
-    Ok(DefaultDetector::from_snapshot(&Snapshot::parse(&bytes)?)?)
+    Ok(detector_of(&parameters)?)
 }
 
 fn print_row(name: &str, found: &EventScore) {

@@ -168,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn a_stay_that_no_counts_go_with_is_finite() {
+        let mut dwell = Dwell::<1> { stay: 7, ..Dwell::new() };
+        assert_eq!(dwell.stay(0), Stay { novelty: 1.0, outlasting: 1.0, ended: 0.0 });
+    }
+
+    #[test]
     fn a_stay_outlasts_where_it_is_twice_as_long_as_any_before() {
         let mut dwell = Dwell::<1>::new();
         for _ in 0..100 {

@@ -209,21 +209,20 @@ impl Field {
         judged
     }
 
-    /// The size of a change that is none.
-    fn change_min(&self) -> f64 {
-        STILL * self.errors[LEVEL].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN
+    /// The largest change that counts as none: `size`, and the noise of arithmetic on top.
+    fn change_min(&self, size: f64) -> f64 {
+        size + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN
     }
 
     /// Logarithm of the size of recent changes.
     fn log_restless(&self) -> f64 {
-        libm::log(self.restless + self.change_min())
+        libm::log(self.restless + self.change_min(STILL * self.errors[LEVEL].mean))
     }
 
     /// How far a value that is still the same has been so for longer than ever before.
     fn still_for(&mut self, value: f64) -> f64 {
         // Of a counter that rises by little each time, less than a usual change is still one.
-        let usual = STILL_CHANGE * self.errors[LAST].mean + RESOLUTION * 1e-3 * self.level.abs() + ERROR_MIN;
-        if (value - self.last).abs() > usual {
+        if (value - self.last).abs() > self.change_min(STILL_CHANGE * self.errors[LAST].mean) {
             self.still.leave();
         }
         let stay = self.still.stay(0);

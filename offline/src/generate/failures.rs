@@ -1,11 +1,9 @@
 //! A fleet of series of which some fail together, and which failed for which reason.
 
-use super::normal::{Kind, Series};
+use super::normal::{Kind, START_MS, Series};
 use super::random::Random;
 use std::collections::BTreeSet;
 
-/// A Monday, 00:00.
-const START_MS: i64 = 1_767_571_200_000;
 const MINUTE_MS: f64 = 60_000.0;
 /// Fewest and most series that a failure strikes.
 const STRUCK_MIN: usize = 2;

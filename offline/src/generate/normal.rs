@@ -6,8 +6,8 @@ use std::fmt;
 
 /// The usual distance of two observations: five minutes.
 pub const INTERVAL_MS: i64 = 300_000;
-/// A Monday, 00:00.
-const START_MS: i64 = 1_767_571_200_000;
+/// A Monday, 00:00, at or soon behind which series begin.
+pub(super) const START_MS: i64 = 1_767_571_200_000;
 
 /// What a series without anomalies does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,8 +177,7 @@ impl Series {
             Noise::Gaussian => centre + *spread * random.normal(),
             Noise::Student => centre + *spread * random.student_3(),
             Noise::Autoregressive { coefficient, deviation } => {
-                let innovation = (1.0 - *coefficient * *coefficient).sqrt();
-                *deviation = *coefficient * *deviation + innovation * random.normal();
+                *deviation = random.autoregressive(*deviation, *coefficient);
                 centre + *spread * *deviation
             }
             Noise::Counts => random.poisson(*level),

@@ -1,13 +1,12 @@
 //! Series whose rhythm is no clock's: machines, levels that wander, load.
 
-use super::normal::INTERVAL_MS;
+use super::normal::{INTERVAL_MS, START_MS};
 use super::random::Random;
+use super::season::DAY_MS;
 use std::f64::consts::TAU;
 use std::fmt;
 use std::ops::Range;
 
-/// A Monday, 00:00.
-const START_MS: i64 = 1_767_571_200_000;
 /// Share of the rows, and more of them at random, before the first disturbance.
 const LEARNING: f64 = 0.35;
 const LEARNING_MORE: usize = 800;
@@ -240,7 +239,7 @@ fn load(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let lasting = random.between(0.3, 0.97);
     let spread = random.between(0.2, 1.0);
     let day = if random.chance(0.5) { random.between(0.3, 1.0) } else { 0.0 };
-    let rows_a_day = 86_400_000.0 / INTERVAL_MS as f64;
+    let rows_a_day = DAY_MS as f64 / INTERVAL_MS as f64;
     let plan = plan(random, rows, Process::Load, |random, kind| match kind {
         "peak" => 3.0,
         "none" => random.between(5.0, 55.0),
@@ -248,7 +247,7 @@ fn load(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     });
     let mut deviation = random.normal();
     let mut value = |row| {
-        deviation = lasting * deviation + (1.0 - lasting * lasting).sqrt() * random.normal();
+        deviation = random.autoregressive(deviation, lasting);
         let value = libm::exp(spread * deviation + day * libm::sin(TAU * row as f64 / rows_a_day));
         match at_row(&plan, row).0 {
             "more" => value * (1.0 + 3.0 * spread),

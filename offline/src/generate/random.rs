@@ -54,6 +54,11 @@ impl Random {
         self.uniform() < probability
     }
 
+    /// The next state of an autoregressive process of first order and variance 1.
+    pub(super) fn autoregressive(&mut self, state: f64, coefficient: f64) -> f64 {
+        coefficient * state + (1.0 - coefficient * coefficient).sqrt() * self.normal()
+    }
+
     /// −1 or 1.
     pub fn sign(&mut self) -> f64 {
         if self.chance(0.5) { -1.0 } else { 1.0 }

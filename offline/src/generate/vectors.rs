@@ -54,15 +54,10 @@ impl Factors {
 
     fn next(&mut self, time_ms: i64) -> [f64; FACTORS] {
         for (state, coefficient) in self.states.iter_mut().zip(self.coefficients) {
-            *state = step(*state, coefficient, &mut self.random);
+            *state = self.random.autoregressive(*state, coefficient);
         }
         [self.states[0], self.states[1], self.day.at(time_ms)]
     }
-}
-
-/// The next state of an autoregressive process of variance 1.
-fn step(state: f64, coefficient: f64, random: &mut Random) -> f64 {
-    coefficient * state + (1.0 - coefficient * coefficient).sqrt() * random.normal()
 }
 
 impl Field {
@@ -80,7 +75,7 @@ impl Field {
 
     /// Its value, and what it would be if it hung together with other factors.
     fn next(&mut self, factors: &[[f64; FACTORS]; 2], random: &mut Random) -> [f64; 2] {
-        self.noise = step(self.noise, self.coefficient, random);
+        self.noise = random.autoregressive(self.noise, self.coefficient);
         factors.map(|factors| {
             let common: f64 = self.weights.iter().zip(factors).map(|(weight, factor)| weight * factor).sum();
             self.level + self.spread * (common + self.rest * self.noise)
