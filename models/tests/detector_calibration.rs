@@ -214,3 +214,62 @@ fn a_broken_correlation_is_surprising_and_its_field_is_named() {
     }
     assert!(named >= 18, "the struck field was named {named} times of 20");
 }
+
+/// Five fields that follow one factor; in one row of `every` one of them is 20 deviations off.
+fn followers(random: &mut Random, row: usize, every: usize) -> [f64; 5] {
+    let factor = 10.0 * random.normal();
+    let mut row_of_fields = [(); 5].map(|()| factor + 0.3 * random.normal());
+    if row % every == every - 1 {
+        row_of_fields[row / every % 5] += 200.0 * random.normal();
+    }
+    row_of_fields
+}
+
+#[test]
+fn glitches_of_a_field_that_come_again_and_again_are_not_surprising() {
+    for every in [10, 30, 100] {
+        let (mut random, mut run) = (Random(every as u64), Run::new(5));
+        let (mut three, mut four) = (0, 0);
+        for row in 0..16_000 {
+            let surprise = run.step(&followers(&mut random, row, every)).surprise;
+            if row >= 4000 {
+                three += u32::from(surprise >= 3.0);
+                four += u32::from(surprise >= 4.0);
+            }
+        }
+        assert!(three <= 36 && four <= 6, "one in {every}: {three} of 12,000 reach 3, {four} reach 4");
+    }
+}
+
+#[test]
+fn what_the_others_say_of_a_missing_field_is_no_surprise() {
+    let (mut random, mut run) = (Random(8), Run::new(5));
+    let mut surprising = 0;
+    for row in 0..8000 {
+        let mut values = followers(&mut random, row, usize::MAX);
+        let is_partial = row > 2000 && row % 50 == 0;
+        if is_partial {
+            values[1..].fill(f64::NAN);
+        }
+        surprising += u32::from(run.step(&values).surprise >= 3.0 && is_partial);
+    }
+    assert!(surprising <= 12, "{surprising} of 119 rows that have one field of five");
+}
+
+#[test]
+fn every_field_of_a_wide_vector_is_seen() {
+    for field in [0, 15, 16, 20, 32] {
+        let (mut random, mut run) = (Random(21), Run::new(33));
+        let mut row = || (0..33).map(|_| random.normal()).collect::<Vec<f64>>();
+        for _ in 0..2000 {
+            run.step(&row());
+        }
+        let mut values = row();
+        values[field] = 30.0;
+        let scored = run.step(&values);
+        let first =
+            (0..33).max_by(|a, b| scored.fields[*a].contribution.total_cmp(&scored.fields[*b].contribution));
+        assert!(scored.surprise > 3.5 && scored.onset > 3.0, "field {field}: {scored:?}");
+        assert_eq!(first, Some(field));
+    }
+}

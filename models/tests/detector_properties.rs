@@ -99,7 +99,19 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(3u8), any::<u8>()]) {
+    fn wide_vectors_with_gaps_are_scored_in_range_and_again_alike(
+        rows in series(17), gaps in prop::collection::vec(any::<u32>(), 1..50), reload_at in any::<usize>(),
+    ) {
+        let mut rows = rows;
+        for ((_, values), gaps) in rows.iter_mut().zip(gaps.iter().cycle()) {
+            let missing = values.iter_mut().enumerate().filter(|(field, _)| gaps >> field & 1 == 1);
+            missing.for_each(|(_, value)| *value = f64::NAN);
+        }
+        check(&rows, 17, reload_at)?;
+    }
+
+    #[test]
+    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(6u8), any::<u8>()]) {
         let detector = DefaultDetector::default();
         let mut bytes = bytes;
         bytes.insert(0, version);

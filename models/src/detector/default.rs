@@ -1,15 +1,16 @@
 //! The built-in detector: the evidence of all fields and of their joint distribution, calibrated.
 
+use super::block::{Block, Together};
 use super::codec::{Decoder, Encoder};
-use super::field::Field;
-use super::joint::{BLOCK, Joint};
+use super::field::{Field, NOVELTY_MAX};
+use super::joint::BLOCK;
 use super::parameters::Parameters;
 use super::tail::Tail;
 use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 5;
+const STATE_VERSION: u8 = 6;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -17,8 +18,9 @@ const STATE_VERSION: u8 = 5;
 /// mean errors, lattices of what the field has shown, counts of quantised contexts and of how long it stays where it
 /// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
 /// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
-/// by the series' own past. The onset is what novelty is more than the usual one, and of a vector the joint distances, of
-/// a single value an unusual surprise, where it exceeds the decayed maximum.
+/// by the series' own past. The onset of a single value is what novelty is more than the usual one, and an unusual surprise,
+/// where that exceeds its decayed maximum. Of a vector there are two: what its moment says, and what lasts, each with a
+/// maximum of its own, so that neither hides the other.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -30,30 +32,13 @@ pub struct DefaultDetector {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefaultState {
     count: u32,
-    /// Decayed maximum of what could be an onset.
-    maximum: f64,
-    /// Recent mean of novelty.
-    novelty: f64,
+    /// Decayed maxima of what could be an onset: of a single value or a vector's moment, and of what lasts of a vector.
+    maxima: [f64; 2],
+    /// Decayed maximum of a vector's news.
+    news: f64,
     tail: Tail,
     fields: Vec<Field>,
     blocks: Vec<Block>,
-}
-
-/// The joint distributions of up to [`BLOCK`] fields.
-#[derive(Clone, Debug, PartialEq)]
-struct Block {
-    /// Of their errors.
-    now: Joint,
-    /// Of their sustained distances.
-    lately: Joint,
-    /// Recent mean of the squared distance of their errors, each cut.
-    dispersion: f64,
-}
-
-impl Block {
-    fn new() -> Self {
-        Block { now: Joint::new(), lately: Joint::new(), dispersion: 1.0 }
-    }
 }
 
 /// The evidence of one observation.
@@ -61,22 +46,21 @@ impl Block {
 struct Evidence {
     present: f64,
     novelty: f64,
+    /// Of the field that has most.
+    news: f64,
     magnitude_squared: f64,
-    /// Of the block that is farthest out: the magnitude of its errors,
-    joint: f64,
-    /// their logarithmic distance, and that of the sustained ones.
-    distance: f64,
-    sustained: f64,
-    /// and that of the recent mean of their squared distances.
-    dispersion: f64,
+    /// Of a vector.
+    together: Together,
     /// How far the field that stands out in this has been the same for longer than ever before.
     still: f64,
 }
 
 /// A field that is still by so much is said to be.
 const STILL: f64 = 0.5;
-/// Distances beyond this enter the mean of squared ones as this.
-const DISPERSION_CUT: f64 = 10.0;
+/// What is believed of the joint distances where no field has shown anything new lately: some fields jump all the time.
+const WITHOUT_NEWS: f64 = 0.5;
+/// What counts of a vector's evidence: with its joint magnitude it would reach beyond what a tail tells apart.
+const VECTOR_EVIDENCE: f64 = 0.36;
 
 impl DefaultDetector {
     /// The detector of a snapshot of kind `detector`.
@@ -88,12 +72,13 @@ impl DefaultDetector {
         Ok(DefaultDetector { parameters: detector::parameters(snapshot)?, snapshot: snapshot.id() })
     }
 
-    /// Judges and learns the values of one block of fields, and adds their evidence.
-    fn step_block(
+    /// Judges and learns the values of up to [`BLOCK`] fields, and adds their evidence. `block` is of these, where they are of
+    /// a vector.
+    fn step_fields(
         &self,
         time_ms: i64,
         fields: &mut [Field],
-        block: &mut Block,
+        block: Option<&mut Block>,
         values: &[f64],
         scores: &mut [FieldScore],
         evidence: &mut Evidence,
@@ -110,6 +95,7 @@ impl DefaultDetector {
             if values[i].is_nan() {
                 continue;
             }
+            let is_young = field.is_young();
             let judged = field.judge(values[i], &forecast, parameters);
             evidence.present += 1.0;
             evidence.novelty += judged.novelty;
@@ -118,26 +104,20 @@ impl DefaultDetector {
             let own = judged.novelty + judged.magnitude + parameters.surprise_still * judged.still;
             score.contribution = own * own;
             score.still = judged.still >= STILL;
+            if is_young && block.is_some() {
+                // It may be new to a vector that is not: nothing is known of it.
+                continue;
+            }
+            evidence.news = evidence.news.max(judged.news);
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
             sustained[i] = judged.sustained;
         }
-        if fields.len() < 2 {
-            return;
-        }
-        let now = block.now.step(&errors[..fields.len()], parameters.joint_ridge, parameters);
-        let lately =
-            block.lately.step(&sustained[..fields.len()], parameters.joint_ridge_sustained, parameters);
-        let cut = now.value.min(DISPERSION_CUT);
-        let dispersion = block.dispersion + (cut * cut - block.dispersion) / parameters.memory_sustained;
-        // Over a short memory it could round to beyond the bound, which no state may hold.
-        block.dispersion = dispersion.clamp(0.0, DISPERSION_CUT * DISPERSION_CUT);
-        let dispersion = now.trust * libm::log1p(block.dispersion.sqrt());
-        evidence.dispersion = evidence.dispersion.max(dispersion);
-        evidence.joint = evidence.joint.max(now.magnitude);
-        evidence.distance = evidence.distance.max(now.logarithm);
-        evidence.sustained = evidence.sustained.max(lately.logarithm);
-        for (i, score) in scores.iter_mut().enumerate() {
-            score.contribution += now.by_field[i].max(0.0);
+        if let Some(block) = block {
+            let together = block.step(&errors[..fields.len()], &sustained[..fields.len()], parameters);
+            evidence.together.join(&together);
+            for (score, contribution) in scores.iter_mut().zip(together.contributions) {
+                score.contribution += contribution;
+            }
         }
     }
 }
@@ -161,11 +141,11 @@ impl Detector for DefaultDetector {
         let fields = ranges.len();
         let mut state = DefaultState {
             count: 0,
-            maximum: 0.0,
-            novelty: 0.0,
+            maxima: [0.0; 2],
+            news: 0.0,
             tail: Tail::new(),
             fields: Vec::with_capacity(fields),
-            blocks: Vec::with_capacity(if fields > 1 { fields.div_ceil(BLOCK) } else { 0 }),
+            blocks: Vec::new(),
         };
         ranges.iter().for_each(|range| self.add_field(&mut state, *range));
         state
@@ -173,12 +153,18 @@ impl Detector for DefaultDetector {
 
     fn add_field(&self, state: &mut DefaultState, range: Option<Range>) {
         state.fields.push(Field::new(range));
-        if state.blocks.last().is_none_or(|block| block.now.fields() == BLOCK) {
-            state.blocks.push(Block::new());
+        let added = match state.fields.len() {
+            1 => 0,
+            // The first was alone so far.
+            2 => 2,
+            _ => 1,
+        };
+        for _ in 0..added {
+            if state.blocks.last().is_none_or(Block::is_full) {
+                state.blocks.push(Block::new());
+            }
+            state.blocks.last_mut().expect("pushed above").add_field();
         }
-        let block = state.blocks.last_mut().expect("pushed above");
-        block.now.add_field();
-        block.lately.add_field();
     }
 
     fn step(&self, state: &mut DefaultState, time_ms: i64, values: &[f64], out: &mut Scored) {
@@ -187,10 +173,10 @@ impl Detector for DefaultDetector {
         out.fields.clear();
         out.fields.resize(values.len(), FieldScore::default());
         let mut evidence = Evidence::default();
-        let blocks = state.fields.chunks_mut(BLOCK).zip(&mut state.blocks);
+        let mut blocks = state.blocks.iter_mut();
         let scores = out.fields.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
-        for ((fields, block), (scores, values)) in blocks.zip(scores) {
-            self.step_block(time_ms, fields, block, values, scores, &mut evidence);
+        for (fields, (scores, values)) in state.fields.chunks_mut(BLOCK).zip(scores) {
+            self.step_fields(time_ms, fields, blocks.next(), values, scores, &mut evidence);
         }
         if evidence.present == 0.0 {
             (out.surprise, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0);
@@ -200,31 +186,45 @@ impl Detector for DefaultDetector {
         let count = f64::from(state.count);
 
         let novelty = evidence.novelty / evidence.present;
-        let magnitude =
-            (evidence.magnitude_squared / evidence.present).sqrt() + parameters.weight_joint * evidence.joint;
+        let magnitude = (evidence.magnitude_squared / evidence.present).sqrt();
+        let together = &evidence.together;
+        let is_vector = values.len() > 1;
+        let strangeness = if is_vector {
+            VECTOR_EVIDENCE
+                * (novelty / parameters.whole + magnitude + parameters.weight_joint * together.magnitude)
+        } else {
+            novelty / parameters.whole + magnitude
+        } + parameters.surprise_still * evidence.still;
         let trust = believed(count - 1.0, parameters.caution_tail);
-        let strangeness = novelty / parameters.whole + magnitude + parameters.surprise_still * evidence.still;
         let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.surprise = surprise;
         let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
         state.tail.learn(strangeness, limit, state.count, is_seasonal);
 
-        // Of a series that often shows something new, and of one that is young, less of it is news.
-        let news = (novelty - state.novelty).max(0.0);
-        state.novelty += (novelty - state.novelty) / count.min(parameters.memory);
-        let strange = if values.len() > 1 {
-            parameters.weight_vector_novelty * news
-                + parameters.weight_vector_still * evidence.still
-                + parameters.weight_distance * evidence.distance
-                + parameters.weight_vector_sustained * evidence.sustained
-                + parameters.weight_dispersion * evidence.dispersion
+        let (moment, lasting) = if is_vector {
+            state.news = evidence.news.max(state.news * (1.0 - 1.0 / parameters.memory_news));
+            let belief = (WITHOUT_NEWS + state.news).min(1.0);
+            let lasting = parameters.weight_vector_still * evidence.still
+                + parameters.weight_vector_sustained * together.sustained
+                + parameters.weight_field_sustained * together.field_sustained
+                + parameters.weight_dispersion * together.dispersion;
+            (belief * parameters.weight_moment * together.moment, belief * lasting)
         } else {
-            news + parameters.weight_surprise * (surprise - parameters.surprise_usual).max(0.0)
+            (
+                evidence.news + parameters.weight_surprise * (surprise - parameters.surprise_usual).max(0.0),
+                0.0,
+            )
         };
-        let candidate = parameters.onset_scale * strange * believed(count - 1.0, parameters.caution);
-        out.onset = if candidate > state.maximum { candidate } else { 0.0 };
+        let scale = parameters.onset_scale * believed(count - 1.0, parameters.caution);
+        out.onset = 0.0;
+        for (strange, maximum) in [moment, lasting].into_iter().zip(&mut state.maxima) {
+            let candidate = scale * strange;
+            if candidate > *maximum {
+                out.onset = out.onset.max(candidate);
+            }
+            *maximum = candidate.max(*maximum * (1.0 - 1.0 / parameters.onset_memory));
+        }
         out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
-        state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
 
         let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
         for field in &mut out.fields {
@@ -238,15 +238,11 @@ impl Detector for DefaultDetector {
         let mut out = Encoder(out);
         out.u32(state.fields.len() as u32);
         out.u32(state.count);
-        out.f64(state.maximum);
-        out.f64(state.novelty);
+        state.maxima.iter().for_each(|maximum| out.f64(*maximum));
+        out.f64(state.news);
         state.tail.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
-        for block in &state.blocks {
-            block.now.encode(&mut out);
-            block.lately.encode(&mut out);
-            out.f64(block.dispersion);
-        }
+        state.blocks.iter().for_each(|block| block.encode(&mut out));
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<DefaultState, StateError> {
@@ -258,8 +254,8 @@ impl Detector for DefaultDetector {
         let fields = from.u32()? as usize;
         let mut state = DefaultState {
             count: from.u32()?,
-            maximum: from.f64_in(0.0, f64::MAX)?,
-            novelty: from.f64_in(0.0, f64::MAX)?,
+            maxima: [from.f64_in(0.0, f64::MAX)?, from.f64_in(0.0, f64::MAX)?],
+            news: from.f64_in(0.0, NOVELTY_MAX)?,
             tail: Tail::decode(&mut from)?,
             fields: Vec::new(),
             blocks: Vec::new(),
@@ -267,13 +263,10 @@ impl Detector for DefaultDetector {
         for _ in 0..fields {
             state.fields.push(Field::decode(&mut from)?);
         }
-        for first in (0..fields).step_by(BLOCK) {
-            let count = BLOCK.min(fields - first);
-            state.blocks.push(Block {
-                now: Joint::decode(&mut from, count)?,
-                lately: Joint::decode(&mut from, count)?,
-                dispersion: from.f64_in(0.0, DISPERSION_CUT * DISPERSION_CUT)?,
-            });
+        if fields > 1 {
+            for first in (0..fields).step_by(BLOCK) {
+                state.blocks.push(Block::decode(&mut from, BLOCK.min(fields - first))?);
+            }
         }
         if !from.0.is_empty() {
             return Err(StateError(format!("{} bytes too many", from.0.len())));
@@ -285,7 +278,7 @@ impl Detector for DefaultDetector {
     fn state_bytes(&self, state: &DefaultState) -> usize {
         size_of::<DefaultState>()
             + state.fields.capacity() * size_of::<Field>()
-            + state.blocks.iter().map(|block| block.now.bytes() + block.lately.bytes()).sum::<usize>()
+            + state.blocks.iter().map(Block::bytes).sum::<usize>()
     }
 }
 

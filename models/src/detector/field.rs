@@ -43,6 +43,9 @@ const RESTLESS_ERROR_MIN: f64 = 0.05;
 /// Taken from the magnitude of such an error, so that it speaks only where the values themselves don't.
 const RESTLESS_ALLOWANCE: f64 = 1.4;
 
+/// More novelty than all members can have together: as many as there are weights, of at most 10 each.
+pub(super) const NOVELTY_MAX: f64 = 80.0;
+
 /// Forecasts, the simplest first.
 const LEVEL: usize = 0;
 const FAST: usize = 1;
@@ -87,6 +90,8 @@ pub(super) struct Field {
     dwell: Dwell<LEVELS>,
     /// and at one value.
     still: Dwell<1>,
+    /// Recent mean of novelty.
+    usual_novelty: f64,
     lattices: [Lattice; LATTICES],
 }
 
@@ -111,6 +116,8 @@ pub(super) struct Forecast {
 pub(super) struct Judged {
     /// Weighted sum of the members' novelty; 1 is new to most of them.
     pub(super) novelty: f64,
+    /// What of that is news: of a field that often shows something new, and of one that is young, less is.
+    pub(super) news: f64,
     /// How far the value has been the same for longer than ever before, 0 to 1.
     pub(super) still: f64,
     /// The error in mean errors, signed.
@@ -145,8 +152,14 @@ impl Field {
             context: Novelty::new(),
             dwell: Dwell::new(),
             still: Dwell::new(),
+            usual_novelty: 0.0,
             lattices,
         }
+    }
+
+    /// Whether too little was seen of it for a mean error.
+    pub(super) fn is_young(&self) -> bool {
+        f64::from(self.count) <= YOUNG
     }
 
     fn error_min(&self) -> f64 {
@@ -192,7 +205,7 @@ impl Field {
             if value.abs() < VALUE_MAX {
                 self.lattices[VALUE].novelty(value, 1.0);
             }
-            Judged { novelty: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
+            Judged { novelty: 1.0, news: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
             let log_restless = self.log_restless();
             let error = (value - forecast.values[forecast.best]) / forecast.error;
@@ -201,7 +214,8 @@ impl Field {
                 .max(self.restless_magnitude(log_restless, parameters));
             let still = self.still_for(value);
             let novelty = self.novelty(value, log_restless, forecast, parameters);
-            Judged { novelty, still, error, magnitude, sustained: self.sustained }
+            let news = (novelty - self.usual_novelty).max(0.0);
+            Judged { novelty, news, still, error, magnitude, sustained: self.sustained }
         };
         if value.abs() < VALUE_MAX {
             self.learn(value, &judged, forecast, parameters);
@@ -310,6 +324,7 @@ impl Field {
         let count = f64::from(self.count);
         let gain = 1.0 / count.min(parameters.memory);
         let gain_fast = 1.0 / count.min(parameters.memory_fast);
+        self.usual_novelty += gain * (judged.novelty - self.usual_novelty);
 
         let outside = if judged.error.abs() > f64::from(self.band) { 1.0 } else { 0.0 };
         if count > YOUNG {
@@ -351,6 +366,7 @@ impl Field {
         self.context.encode(out);
         self.dwell.encode(out);
         self.still.encode(out);
+        out.f64(self.usual_novelty);
         self.lattices.iter().for_each(|lattice| lattice.encode(out));
     }
 
@@ -373,6 +389,7 @@ impl Field {
         read.context = Novelty::decode(from)?;
         read.dwell = Dwell::decode(from)?;
         read.still = Dwell::decode(from)?;
+        read.usual_novelty = from.f64_in(0.0, NOVELTY_MAX)?;
         for lattice in &mut read.lattices {
             *lattice = Lattice::decode(from)?;
         }

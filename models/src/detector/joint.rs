@@ -13,8 +13,17 @@ const VARIANCE_FIRST: f64 = 1.57;
 /// Least spread of the distance, in the root of the mean squared error.
 const SPREAD_MIN: f64 = 1e-3;
 
+/// Least pivot of the factor of a covariance.
+const PIVOT_MIN: f64 = 1e-9;
+/// Share of a variance that rounding may make it less.
+const ROUNDING: f64 = 1e-6;
+/// The square of the largest bound that errors may have.
+const COVARIANCE_MAX: f64 = 1e6;
+
 /// Exponentially weighted covariance of up to [`BLOCK`] fields, and the spread of the Mahalanobis distance
-/// (Mahalanobis, 1936) from it. It sees fields that are usual one by one but not together.
+/// (Mahalanobis, 1936) from it. It sees fields that are usual one by one but not together: the distance says whether
+/// all of them are out, and each field's error given the others, the adjusted variable of regression-adjusted control charts
+/// (Hawkins, "Multivariate Quality Control Based on Regression-Adjusted Variables", Technometrics 33, 1991), whether one is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Joint {
     fields: usize,
@@ -30,21 +39,22 @@ pub(super) struct Distance {
     pub(super) value: f64,
     /// How far it is believed, 0 to 1: a young covariance is not.
     pub(super) trust: f64,
-    /// Logarithm of 1 + that.
-    pub(super) logarithm: f64,
-    /// Logarithmic magnitude of what it is beyond the usual.
-    pub(super) magnitude: f64,
-    /// Share of the squared distance by field; they sum to the squared distance, and may be negative.
-    pub(super) by_field: [f64; BLOCK],
+    /// How far it is beyond 1, in its mean errors.
+    pub(super) beyond: f64,
+    /// How far each field is from what the others say of it, in its deviations given them, signed; 0 where it is missing.
+    pub(super) given: [f64; BLOCK],
+}
+
+impl Distance {
+    /// The largest of the fields' distances from what the others say.
+    pub(super) fn farthest(&self) -> f64 {
+        self.given.iter().fold(0.0, |farthest: f64, given| farthest.max(given.abs()))
+    }
 }
 
 impl Joint {
     pub(super) fn new() -> Self {
         Joint { fields: 0, count: 0, distance: Spread::default(), covariance: Vec::new() }
-    }
-
-    pub(super) fn fields(&self) -> usize {
-        self.fields
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -59,38 +69,43 @@ impl Joint {
         self.fields += 1;
     }
 
-    /// Says how far standardised errors are out, then learns them. `ridge` is added to the variances.
+    /// Says how far standardised errors (NaN where missing) are out, then learns them. `ridge` is added to the variances.
     pub(super) fn step(&mut self, errors: &[f64], ridge: f64, parameters: &Parameters) -> Distance {
-        let distance = self.distance(errors, ridge, parameters);
-        self.learn(errors, &distance, parameters);
+        let distance = self.distance(errors, ridge);
+        if errors.iter().any(|error| !error.is_nan()) {
+            self.learn(errors, &distance, parameters);
+        }
         distance
     }
 
-    /// The distance of standardised errors (NaN where missing, which counts as no error).
-    fn distance(&self, errors: &[f64], ridge: f64, parameters: &Parameters) -> Distance {
+    /// The distance of the errors that are there in their own distribution.
+    fn distance(&self, errors: &[f64], ridge: f64) -> Distance {
         let n = self.fields;
         assert_eq!(errors.len(), n);
         let mut lower = [[0.0; BLOCK]; BLOCK];
         let mut solved = [0.0; BLOCK];
-        let mut squared = 0.0;
+        let (mut squared, mut present) = (0.0, 0);
         let mut row = 0;
         for i in 0..n {
-            for j in 0..=i {
-                let value = self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j]);
-                if i == j {
-                    lower[i][i] = (value + ridge).max(1e-9).sqrt();
-                } else {
+            // A missing field's row and column of the factor are those of the identity: it has no part in what follows.
+            lower[i][i] = 1.0;
+            if !errors[i].is_nan() {
+                for j in (0..i).filter(|j| !errors[*j].is_nan()) {
+                    let value = self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j]);
                     lower[i][j] = value / lower[j][j];
                 }
+                let value = self.covariance[row + i] - dot(&lower[i][..i], &lower[i][..i]);
+                lower[i][i] = (value + ridge).max(PIVOT_MIN).sqrt();
+                solved[i] = (errors[i] - dot(&lower[i][..i], &solved[..i])) / lower[i][i];
+                squared += solved[i] * solved[i];
+                present += 1;
             }
-            let error = if errors[i].is_nan() { 0.0 } else { errors[i] };
-            solved[i] = (error - dot(&lower[i][..i], &solved[..i])) / lower[i][i];
-            squared += solved[i] * solved[i];
             row += i + 1;
         }
-        let value = (squared / n.max(1) as f64).sqrt();
+        let value = (squared / f64::from(present.max(1))).sqrt();
         let trust = (f64::from(self.count) / (3 * n.max(1)) as f64).min(1.0);
         let beyond = (value - 1.0).max(0.0) / self.distance.mean.max(SPREAD_MIN);
+        // From here on the errors times the inverse of the covariance.
         for i in (0..n).rev() {
             let mut value = solved[i];
             for k in i + 1..n {
@@ -98,16 +113,11 @@ impl Joint {
             }
             solved[i] = value / lower[i][i];
         }
-        for (solved, error) in solved.iter_mut().zip(errors) {
-            *solved *= if error.is_nan() { 0.0 } else { *error };
+        let mut given = [0.0; BLOCK];
+        for i in (0..n).filter(|i| !errors[*i].is_nan()) {
+            given[i] = solved[i] / precision(&lower, n, i).sqrt();
         }
-        Distance {
-            value,
-            trust,
-            logarithm: trust * libm::log1p(value),
-            magnitude: trust * parameters.magnitude(beyond),
-            by_field: solved,
-        }
+        Distance { value, trust, beyond, given }
     }
 
     /// Learns the errors whose distance was `distance`.
@@ -118,13 +128,38 @@ impl Joint {
         let mut at = 0;
         for i in 0..self.fields {
             for j in 0..=i {
-                let product = errors[i] * errors[j];
-                if !product.is_nan() {
-                    self.covariance[at] += gain * (product - self.covariance[at]);
+                let covariance = &mut self.covariance[at];
+                match (errors[i].is_nan(), errors[j].is_nan()) {
+                    (false, false) => *covariance += gain * (errors[i] * errors[j] - *covariance),
+                    (true, true) => {}
+                    // Variances shrink by 1 - gain where a field is there. Its covariances with those that are not shrink by
+                    // the root of that, so that the matrix stays one of covariances.
+                    _ => *covariance *= (1.0 - gain).sqrt(),
                 }
                 at += 1;
             }
         }
+    }
+
+    /// Whether the numbers can be covariances: no combination of fields has a negative variance.
+    fn is_covariance(&self) -> bool {
+        let mut lower = [[0.0; BLOCK]; BLOCK];
+        let mut row = 0;
+        for i in 0..self.fields {
+            for j in 0..=i {
+                let own = self.covariance[row + j];
+                let value = own - dot(&lower[i][..j], &lower[j][..j]);
+                if i > j {
+                    lower[i][j] = value / lower[j][j];
+                } else if value < -ROUNDING * (own + 1.0) {
+                    return false;
+                } else {
+                    lower[i][i] = value.max(PIVOT_MIN).sqrt();
+                }
+            }
+            row += i + 1;
+        }
+        true
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
@@ -140,10 +175,24 @@ impl Joint {
         read.distance = Spread::decode(from)?;
         (0..fields).for_each(|_| read.add_field());
         for value in &mut read.covariance {
-            *value = from.f64_in(-1e9, 1e9)?;
+            *value = from.f64_in(-COVARIANCE_MAX, COVARIANCE_MAX)?;
+        }
+        if !read.is_covariance() {
+            return Err(StateError("covariances that no fields can have".into()));
         }
         Ok(read)
     }
+}
+
+/// Element `at` of the diagonal of the inverse of the matrix that `lower` is the Cholesky factor of: the squared length of a
+/// column of the factor's inverse. It is 1 over the variance of a field given the others.
+fn precision(lower: &[[f64; BLOCK]; BLOCK], n: usize, at: usize) -> f64 {
+    let mut column = [0.0; BLOCK];
+    column[at] = 1.0 / lower[at][at];
+    for i in at + 1..n {
+        column[i] = -dot(&lower[i][at..i], &column[at..i]) / lower[i][i];
+    }
+    dot(&column[at..n], &column[at..n])
 }
 
 /// Sum of products, from the first to the last.
@@ -163,14 +212,53 @@ mod tests {
         for i in 0..2000 {
             let x = ((i * 37) % 41) as f64 / 10.0 - 2.0;
             let errors = [x, -x + ((i * 17) % 11) as f64 / 50.0 - 0.1];
-            let distance = joint.distance(&errors, 0.01, &parameters);
-            joint.learn(&errors, &distance, &parameters);
+            joint.step(&errors, 0.01, &parameters);
         }
-        let usual = joint.distance(&[1.5, -1.5], 0.01, &parameters);
-        let broken = joint.distance(&[1.5, 1.5], 0.01, &parameters);
-        assert!(broken.magnitude > usual.magnitude + 1.0, "{} {}", broken.magnitude, usual.magnitude);
-        assert!(joint.distance(&[1.5, f64::NAN], 0.01, &parameters).magnitude.is_finite());
-        let total: f64 = broken.by_field.iter().sum();
-        assert!((total / (broken.value * broken.value * 2.0) - 1.0).abs() < 1e-9);
+        let usual = joint.distance(&[1.5, -1.5], 0.01);
+        let broken = joint.distance(&[1.5, 1.5], 0.01);
+        assert!(broken.value > 3.0 * usual.value, "{} {}", broken.value, usual.value);
+        assert!(broken.beyond > 3.0 * usual.beyond, "{} {}", broken.beyond, usual.beyond);
+    }
+
+    #[test]
+    fn a_field_is_as_far_as_its_regression_on_the_others_says() {
+        // Of unit variances and a correlation of 0.8, a field's variance given the other is 1 - 0.64.
+        let covariance = vec![1.0, 0.8, 1.0, 0.0, 0.0, 4.0];
+        let joint = Joint { fields: 3, count: 1000, distance: Spread::default(), covariance };
+        let distance = joint.distance(&[2.0, 1.0, 6.0], 0.0);
+        let expected = [(2.0 - 0.8) / 0.6, (1.0 - 1.6) / 0.6, 3.0];
+        for (found, expected) in distance.given.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+        }
+        assert_eq!(distance.farthest(), distance.given[2]);
+        let missing = joint.distance(&[2.0, f64::NAN, 6.0], 0.0);
+        assert_eq!(missing.given[..3], [2.0, 0.0, 3.0], "what is missing says nothing of the others");
+        assert!((missing.value - (13.0_f64 / 2.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn covariances_stay_such_where_fields_come_and_go() {
+        let (mut joint, parameters) = (Joint::new(), Parameters::default());
+        (0..8).for_each(|_| joint.add_field());
+        for i in 0..20_000_usize {
+            let x = ((i * 37) % 41) as f64 / 10.0 - 2.0;
+            let mut errors = [f64::NAN; 8];
+            // Two at a time, alike or opposite by pair, so that what pairs say does not fit together.
+            let (first, second) = (i % 8, (i / 8 * 5 + 1) % 8);
+            errors[first] = x;
+            errors[second] = if (first + second) % 2 == 0 { x } else { -x };
+            let distance = joint.step(&errors, 0.01, &parameters);
+            assert!(distance.value < 100.0, "{}", distance.value);
+        }
+        assert!(joint.is_covariance());
+    }
+
+    #[test]
+    fn covariances_that_no_fields_have_are_refused() {
+        let covariance = vec![1.0, 5.0, 1.0];
+        let joint = Joint { fields: 2, count: 10, distance: Spread::default(), covariance };
+        let mut bytes = Vec::new();
+        joint.encode(&mut Encoder(&mut bytes));
+        assert!(Joint::decode(&mut Decoder(&bytes), 2).is_err());
     }
 }

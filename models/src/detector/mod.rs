@@ -1,5 +1,6 @@
 //! The seam between the engine and what scores: a [`Detector`] over plain state and an observation.
 
+mod block;
 mod codec;
 mod default;
 mod dwell;
@@ -21,7 +22,7 @@ pub struct Scored {
     /// Surprise s = -log10 p: one in 10^s observations of this series is stranger. At least 0, finite.
     pub surprise: f64,
     /// How new the observation is in kind, on a scale like that of surprise, where that exceeds the series' decayed
-    /// recent maximum; else 0. At least 0, finite.
+    /// recent maximum (of a vector one of two: of its moment, and of what lasts); else 0. At least 0, finite.
     pub onset: f64,
     /// onset / (onset + c): 0 to 1, never saturating.
     pub anomaly_score: f64,

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/6";
+const METHOD: &str = "kizashi/default/7";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,10 +29,14 @@ pub struct Parameters {
     pub step_dwell: f64,
     /// Observations over which the counts of a lattice forget 63 %.
     pub memory_lattice: f64,
-    /// Observations that the sustained distance from the fast level is a mean of: 1 / lambda of an EWMA chart.
+    /// Observations that the sustained distance from the fast level is a mean of: 1 / lambda of an EWMA chart. A field's mean
+    /// squared error given the others is one of as many.
     pub memory_sustained: f64,
     /// Observations that the size of changes is a mean of.
     pub memory_restless: f64,
+    /// Observations over which what was news in a vector is news no more: its field's novelty is over before what lasts is at
+    /// its highest.
+    pub memory_news: f64,
     /// Weight of the novelty of the value.
     pub weight_value: f64,
     /// Weight of the novelty of the change.
@@ -58,30 +62,32 @@ pub struct Parameters {
     pub magnitude_knee: f64,
     /// Slope (logarithmic) beyond the knee.
     pub magnitude_slope: f64,
-    /// Weight of the joint magnitude of a vector beside that of its fields.
+    /// Weight of the joint magnitude of a vector beside that of its fields: of ten fields one that is out is lost among
+    /// theirs, not in how far it is from what the others say.
     pub weight_joint: f64,
     /// Added to the variances of the joint distribution, in squared mean errors, so that it can be inverted.
     pub joint_ridge: f64,
     /// Bound of a standardised error in the joint distribution, in mean errors.
     pub joint_bound: f64,
-    /// The same for the sustained distances, in squared units of them.
+    /// What is added to the variances of the sustained distances, in squared units of them.
     pub joint_ridge_sustained: f64,
-    /// Weight of the fields' mean novelty in the onset of a vector.
-    pub weight_vector_novelty: f64,
-    /// Weight of how far a field has been the same for longer than ever before there, of the field where it is most.
+    /// Weight, in what a vector's moment has of an onset, of the error of the field that is farthest from what the others say.
+    pub weight_moment: f64,
+    /// Weight of how far a field has been the same for longer than ever before, of the field where it is most, in what lasts.
     pub weight_vector_still: f64,
-    /// Weight of the joint distance of the errors there.
-    pub weight_distance: f64,
     /// Weight of the joint distance of the sustained distances there.
     pub weight_vector_sustained: f64,
-    /// Weight of the recent mean of squared joint distances there: a correlation that is broken makes none of them large.
+    /// Weight of the sustained distance of the field where that is farthest from what those of the others say.
+    pub weight_field_sustained: f64,
+    /// Weight of the recent mean of a field's squared distances from what the others say, of the field where it is most: a
+    /// correlation that is broken makes none of them large.
     pub weight_dispersion: f64,
     /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a series of one value: what is far from every
     /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
     pub weight_surprise: f64,
     /// The surprise that adds nothing to the onset: one in ten thousand observations has as much.
     pub surprise_usual: f64,
-    /// The onset of one unit of novelty.
+    /// The onset of one unit of novelty, or of a vector's logarithmic distance.
     pub onset_scale: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
     pub onset_memory: f64,
@@ -151,6 +157,7 @@ impl Parameters {
             memory_lattice: value("memory_lattice", 2.0..=1e9, |p| p.memory_lattice)?,
             memory_sustained: value("memory_sustained", 1.0..=1e9, |p| p.memory_sustained)?,
             memory_restless: value("memory_restless", 1.0..=1e9, |p| p.memory_restless)?,
+            memory_news: value("memory_news", 1.0..=1e9, |p| p.memory_news)?,
             weight_value: value("weight_value", 0.0..=10.0, |p| p.weight_value)?,
             weight_change: value("weight_change", 0.0..=10.0, |p| p.weight_change)?,
             weight_sustained: value("weight_sustained", 0.0..=10.0, |p| p.weight_sustained)?,
@@ -167,11 +174,13 @@ impl Parameters {
             joint_ridge: value("joint_ridge", 1e-9..=1e3, |p| p.joint_ridge)?,
             joint_bound: value("joint_bound", 1.0..=1e3, |p| p.joint_bound)?,
             joint_ridge_sustained: value("joint_ridge_sustained", 1e-9..=1e3, |p| p.joint_ridge_sustained)?,
-            weight_vector_novelty: value("weight_vector_novelty", 0.0..=10.0, |p| p.weight_vector_novelty)?,
+            weight_moment: value("weight_moment", 0.0..=10.0, |p| p.weight_moment)?,
             weight_vector_still: value("weight_vector_still", 0.0..=10.0, |p| p.weight_vector_still)?,
-            weight_distance: value("weight_distance", 0.0..=10.0, |p| p.weight_distance)?,
             weight_vector_sustained: value("weight_vector_sustained", 0.0..=10.0, |p| {
                 p.weight_vector_sustained
+            })?,
+            weight_field_sustained: value("weight_field_sustained", 0.0..=10.0, |p| {
+                p.weight_field_sustained
             })?,
             weight_dispersion: value("weight_dispersion", 0.0..=10.0, |p| p.weight_dispersion)?,
             weight_surprise: value("weight_surprise", 0.0..=10.0, |p| p.weight_surprise)?,

@@ -302,7 +302,11 @@ impl<D: Detector> Engine<D> {
         }
         // By itself, or together with those before it; of the young little is known, so no run counts.
         let (surprise, onset) = if ignored { (0.0, 0.0) } else { (scored.surprise, scored.onset) };
-        let run = if series.observations < YOUNG { 0.0 } else { series.run.observe(surprise, onset) };
+        let run = if series.observations < YOUNG {
+            0.0
+        } else {
+            series.run.observe(surprise, onset, scored.fields.len() > 1)
+        };
         let rarity = run.max(surprise);
         if ignored || rarity < SURPRISE_MIN || series.run.onset().max(onset) < ONSET_MIN {
             return;

@@ -332,7 +332,7 @@ fn the_calls_that_are_drawn_reach_every_kind_of_event() {
     );
     let (mut forgotten, mut named) = (false, false);
     let mut refused = std::collections::HashSet::new();
-    for _ in 0..100 {
+    for _ in 0..300 {
         let calls = calls(&drawn().new_tree(&mut runner).unwrap().current());
         let mut engine = Engine::new(DefaultDetector::default(), config()).unwrap();
         let mut count = 0;

@@ -9,6 +9,8 @@ const ALLOWANCE: f64 = 1.0;
 /// is 0.856, the positive root of ln 10 / (ln 10 - x) = exp(x · ALLOWANCE), over ln 10; the evidence of neighbouring ones
 /// hangs together, as it is of recent means, so less is claimed.
 const RARITY: f64 = 0.75;
+/// Of a vector less is, as more of its evidence lasts.
+const RARITY_OF_VECTORS: f64 = 0.5;
 /// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
 /// a run, and only the first is news.
 const NEWS: f64 = 1.6;
@@ -28,8 +30,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Takes an observation in; returns the surprise of one observation as rare as the run.
-    pub(super) fn observe(&mut self, surprise: f64, onset: f64) -> f64 {
+    /// Takes an observation in, of one value or a vector; returns the surprise of one observation as rare as the run.
+    pub(super) fn observe(&mut self, surprise: f64, onset: f64, is_vector: bool) -> f64 {
         let sum = self.sum + surprise - ALLOWANCE;
         self.largest *= 1.0 - FORGETTING;
         if sum <= 0.0 {
@@ -39,7 +41,10 @@ impl Run {
         self.sum = sum;
         self.peak = self.peak.max(sum);
         self.onset = self.onset.max(onset);
-        if sum > self.largest * NEWS { sum * RARITY } else { 0.0 }
+        if sum <= self.largest * NEWS {
+            return 0.0;
+        }
+        sum * if is_vector { RARITY_OF_VECTORS } else { RARITY }
     }
 
     /// The largest onset of its observations.
@@ -85,9 +90,9 @@ mod tests {
     fn of_bursts_that_are_alike_the_first_is_news() {
         let mut run = Run::default();
         let mut burst = |size: f64| {
-            let largest = (0..10).map(|_| run.observe(size, 1.0)).fold(0.0, f64::max);
+            let largest = (0..10).map(|_| run.observe(size, 1.0, false)).fold(0.0, f64::max);
             (0..30).for_each(|_| {
-                run.observe(0.3, 0.0);
+                run.observe(0.3, 0.0, false);
             });
             largest
         };
@@ -99,24 +104,31 @@ mod tests {
 
     #[test]
     fn the_sum_is_as_rare_as_it_says() {
-        let mut run = Run::default();
-        let count = 2_000_000;
-        let rarities: Vec<f64> = usual(count).map(|surprise| run.observe(surprise, 0.0)).collect();
-        for s in [2.0, 3.0, 4.0] {
-            let share = rarities.iter().filter(|rarity| **rarity >= s).count() as f64 / count as f64;
-            let expected = libm::pow(10.0, -s);
-            // The mark holds up to a constant below 1: a run errs on the side of silence.
-            assert!(share < expected, "s {s}: {share}");
+        for is_vector in [false, true] {
+            let mut run = Run::default();
+            let count = 2_000_000;
+            let rarities: Vec<f64> =
+                usual(count).map(|surprise| run.observe(surprise, 0.0, is_vector)).collect();
+            for s in [2.0, 3.0, 4.0] {
+                let share = rarities.iter().filter(|rarity| **rarity >= s).count() as f64 / count as f64;
+                let expected = libm::pow(10.0, -s);
+                // The mark holds up to a constant below 1: a run errs on the side of silence.
+                assert!(share < expected, "s {s}: {share}");
+            }
         }
     }
 
     #[test]
     fn some_surprises_in_a_row_are_as_rare_as_a_large_one() {
         let mut run = Run::default();
-        let rarities: Vec<f64> = [3.0, 3.0, 2.7, 2.5, 2.2].map(|surprise| run.observe(surprise, 1.0)).into();
+        let rarities: Vec<f64> =
+            [3.0, 3.0, 2.7, 2.5, 2.2].map(|surprise| run.observe(surprise, 1.0, false)).into();
         assert!(rarities[0] < 2.0 && rarities[4] > 6.0, "{rarities:?}");
+        let mut vector = Run { sum: 4.0, ..Run::default() };
+        let rarity = vector.observe(3.0, 1.0, true);
+        assert!(rarity < 0.7 * (4.0 + 3.0 - ALLOWANCE), "less is claimed of a vector: {rarity}");
         (0..20).for_each(|_| {
-            run.observe(0.4, 0.0);
+            run.observe(0.4, 0.0, false);
         });
         assert_eq!((run.sum, run.onset), (0.0, 0.0), "it has ended");
     }
