@@ -1,5 +1,7 @@
 //! What the benchmarks share. Each is a binary that prints its figures beside its peer's.
 
+#[cfg(feature = "peers")]
+pub mod forest;
 pub mod parallel;
 pub mod replay;
 

@@ -1,8 +1,8 @@
 //! Whether surprise and budget keep their word on series without anomalies.
 //!
 //! `cargo run --release -p kizashi-bench --bin calibration -- [SERIES] [KIND …]`: of each kind (or of those named) SERIES
-//! series (1,000 by default) of five weeks, five minutes apart, generated one after the other, through the very
-//! engine of the service, with budgets of 0.1 and of 1 false alert a series and week. Counted after the second week:
+//! series (1,000 by default) of five weeks, five minutes apart, generated one after the other, and a tenth as many vectors
+//! of 2 and of 10 fields that hang together, through the very engine of the service, with budgets of 0.1 and of 1 false alert a series and week. Counted after the second week:
 //!
 //! - observations with a surprise of `s` or more, to the 10^-s of them that there should be;
 //! - alerts opened, a series and week, to the budget. Those of silence stand apart: no series falls silent.
@@ -10,7 +10,7 @@
 use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::Replay;
 use kizashi_models::alert::{AlertKind, Change};
-use kizashi_offline::generate::{Kind, Series};
+use kizashi_offline::generate::{Kind, Series, failing};
 use std::fmt;
 use std::ops::AddAssign;
 use std::time::Instant;
@@ -20,6 +20,49 @@ const WEEKS_LEARNT: usize = 2;
 const WEEKS_COUNTED: usize = 3;
 const SURPRISES: [f64; 3] = [2.0, 3.0, 4.0];
 const BUDGETS: [f64; 2] = [0.1, 1.0];
+
+/// Fields of vectors, and how many fewer of these there are.
+const FIELDS: [usize; 2] = [2, 10];
+const FEWER: u64 = 10;
+/// First seed of vectors: not those of other benchmarks.
+const VECTORS_FROM: u64 = 9_000_000;
+
+/// What is counted: series of one value, of a kind, or vectors of so many fields.
+#[derive(Clone, Copy)]
+enum Subject {
+    One(Kind),
+    Vector(usize),
+}
+
+impl Subject {
+    fn all() -> impl Iterator<Item = Self> {
+        Kind::ALL.into_iter().map(Self::One).chain(FIELDS.map(Self::Vector))
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::One(kind) => kind.to_string(),
+            Self::Vector(fields) => format!("vectors_{fields}"),
+        }
+    }
+
+    /// What comes of so many series, or of fewer vectors, on all cores.
+    fn count(self, series: u64) -> Counts {
+        let rows = WEEK * (WEEKS_LEARNT + WEEKS_COUNTED);
+        let counted = match self {
+            Self::One(kind) => on_all_cores(series, |seed| {
+                count_rows(1, Series::new(kind, seed).take(rows).map(|(time_ms, value)| (time_ms, [value])))
+            }),
+            Self::Vector(fields) => on_all_cores(series.div_ceil(FEWER), |seed| {
+                let vector = failing(VECTORS_FROM + seed, rows, fields, 1);
+                count_rows(fields, vector.times.iter().copied().zip(vector.twin.chunks(fields)))
+            }),
+        };
+        let mut counts = Counts::default();
+        counted.into_iter().for_each(|counted| counts += counted);
+        counts
+    }
+}
 
 /// What was counted, over series of one kind.
 #[derive(Clone, Copy, Default)]
@@ -44,21 +87,19 @@ fn main() {
     let series = arguments.next_if(|text| text.parse::<u64>().is_ok());
     let series: u64 = series.map_or(1000, |text| text.parse().expect("it was a number before"));
     let named: Vec<String> = arguments.collect();
-    if let Some(unknown) = named.iter().find(|name| Kind::ALL.iter().all(|kind| kind.name() != *name)) {
-        let names = Kind::ALL.map(Kind::name).join(", ");
-        eprintln!("no kind is named {unknown}: {names} are");
+    if let Some(unknown) = named.iter().find(|name| Subject::all().all(|subject| subject.name() != **name)) {
+        let names: Vec<String> = Subject::all().map(Subject::name).collect();
+        eprintln!("no kind is named {unknown}: {} are", names.join(", "));
         std::process::exit(2);
     }
     println!("{series} series of each kind; `~` misses the goal, `!` the floor\n");
     println!("| kind | s ≥ 2 | s ≥ 3 | s ≥ 4 | alerts, budget 0.1 | budget 1 | silences, budget 0.1 / 1 |");
     println!("|---|---|---|---|---|---|---|");
     let start = Instant::now();
-    let kinds =
-        Kind::ALL.into_iter().filter(|kind| named.is_empty() || named.iter().any(|name| name == kind.name()));
     let mut all: Vec<Counts> = Vec::new();
-    for kind in kinds {
-        let counts = count_kind(kind, series);
-        println!("| {kind} {}", row(&counts));
+    for subject in Subject::all().filter(|subject| named.is_empty() || named.contains(&subject.name())) {
+        let counts = subject.count(series);
+        println!("| {} {}", subject.name(), row(&counts));
         all.push(counts);
     }
     println!("| floor | 0.3–3 | 0.3–3 | 0.3–3 | ≤ 2 | ≤ 2 | 0 |");
@@ -84,22 +125,14 @@ fn row(counts: &Counts) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// All series of a kind, on all cores.
-fn count_kind(kind: Kind, series: u64) -> Counts {
-    let mut counts = Counts::default();
-    for counted in on_all_cores(series, |seed| count_series(Series::new(kind, seed))) {
-        counts += counted;
-    }
-    counts
-}
-
-fn count_series(series: Series) -> Counts {
-    let mut replays = BUDGETS.map(|budget| Replay::new(1, budget));
+/// What comes of the rows of one series.
+fn count_rows(fields: usize, rows: impl Iterator<Item = (i64, impl AsRef<[f64]>)>) -> Counts {
+    let mut replays = BUDGETS.map(|budget| Replay::new(fields, budget));
     let mut counts = Counts { series: 1, ..Counts::default() };
-    for (row, (time_ms, value)) in series.take(WEEK * (WEEKS_LEARNT + WEEKS_COUNTED)).enumerate() {
+    for (row, (time_ms, values)) in rows.enumerate() {
         let counted = row >= WEEK * WEEKS_LEARNT;
         for (at, replay) in replays.iter_mut().enumerate() {
-            let output = replay.put(time_ms, &[value]);
+            let output = replay.put(time_ms, values.as_ref());
             for event in output.events.iter().filter(|event| counted && event.change == Change::Opened) {
                 match event.alert.kind {
                     AlertKind::Anomaly => counts.alerts[at] += 1,

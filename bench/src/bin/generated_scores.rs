@@ -1,25 +1,30 @@
 //! How well anomaly scores tell the anomalies of generated series, by event.
 //!
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
-//! anomalies, vectors with failures, and series whose rhythm is no clock's; of each the best F1 over thresholds and the
+//! anomalies, vectors with failures, series whose rhythm is no clock's, and vectors of these; of each the best F1 over thresholds and the
 //! recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
-//! 0 for a weight shows what it is for.
+//! 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
 use kizashi_offline::event_score::{EventScore, Labels, Rules, score};
-use kizashi_offline::generate::{Process, failing, labelled, process};
+use kizashi_offline::generate::{Process, Random, failing, labelled, process};
 use std::collections::BTreeMap;
 
 const RULES: Rules = Rules { late: 20, quiet: 100, probation: 700 };
 const VALUES: u64 = 400;
 const VECTORS: u64 = 150;
+const WIDE_VECTORS: u64 = 40;
 const VECTOR_ROWS: usize = 6000;
 const PROCESSES: u64 = 100;
 /// First seeds: not those of other benchmarks.
 const VALUES_FROM: u64 = 1_000_000;
 const VECTORS_FROM: u64 = 5_000_000;
+const WIDE_VECTORS_FROM: u64 = 6_000_000;
 const PROCESSES_FROM: u64 = 7_000_000;
+const TOGETHER_FROM: u64 = 40_000_000;
+/// The shortest process.
+const TOGETHER_ROWS: usize = 5000;
 
 /// Times and values of a series, and first and last row of each of its anomalies.
 struct Series {
@@ -31,20 +36,34 @@ struct Series {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let detector = detector_with(std::env::args().skip(1))?;
-    println!("| | events | F1 | recall at 1 false in 5,000 rows |");
+    let own = |series: &Series| own_scores(&detector, series);
+    table("", own)?;
+    #[cfg(feature = "peers")]
+    table("forest", |series: &Series| kizashi_bench::forest::scores(&series.values, series.fields))?;
+    Ok(())
+}
+
+/// Prints what a detector, which gives a score by row, finds.
+fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), String> {
+    println!("| {name} | events | F1 | recall at 1 false in 5,000 rows |");
     println!("|---|---|---|---|");
     let one = |seed| {
         let series = labelled(VALUES_FROM + seed);
         Series { windows: series.windows(), times: series.times, fields: 1, values: series.values }
     };
-    print_row("one value", &measure(&detector, VALUES, one)?);
-    let vector = |seed: u64| {
-        let fields = 2 + seed as usize % 12;
-        let struck = 1 + seed as usize % 3 % fields;
-        let series = failing(VECTORS_FROM + seed, VECTOR_ROWS, fields, struck);
+    print_row("one value", &measure(&scores, VALUES, one)?);
+    let vector = |seed, fields, struck| {
+        let series = failing(seed, VECTOR_ROWS, fields, struck);
         Series { windows: series.windows(), times: series.times, fields, values: series.values }
     };
-    print_row("vectors", &measure(&detector, VECTORS, vector)?);
+    let narrow = |seed: u64| {
+        let fields = 2 + seed as usize % 12;
+        vector(VECTORS_FROM + seed, fields, 1 + seed as usize % 3 % fields)
+    };
+    print_row("vectors of 2 to 13", &measure(&scores, VECTORS, narrow)?);
+    let wide = |seed: u64| vector(WIDE_VECTORS_FROM + seed, 25 + seed as usize % 30, 1 + seed as usize % 4);
+    print_row("vectors of 25 to 54", &measure(&scores, WIDE_VECTORS, wide)?);
+    print_row("vectors of 2 to 6 processes", &measure(&scores, PROCESSES, processes_together)?);
     let mut sum = 0.0;
     for kind in Process::ALL {
         let made = |seed| {
@@ -52,12 +71,34 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
             Series { windows, times: series.times, fields: 1, values: series.values }
         };
-        let found = measure(&detector, PROCESSES, made)?;
+        let found = measure(&scores, PROCESSES, made)?;
         print_row(kind.name(), &found);
         sum += found.f1;
     }
     println!("| mean of these {} | | {:.3} | |", Process::ALL.len(), sum / Process::ALL.len() as f64);
     Ok(())
+}
+
+/// Processes that have nothing in common but a clock, as the fields of one vector.
+fn processes_together(seed: u64) -> Series {
+    let fields = 2 + seed as usize % 5;
+    let mut random = Random::new(TOGETHER_FROM + seed);
+    let series: Vec<_> =
+        (0..fields).map(|_| process(Process::ALL[random.below(Process::ALL.len())], random.bits())).collect();
+    let values =
+        (0..TOGETHER_ROWS).flat_map(|row| series.iter().map(move |series| series.values[row])).collect();
+    let disturbed = series.iter().flat_map(|series| &series.disturbances);
+    let mut each: Vec<_> = disturbed.map(|(_, rows)| (rows.start, rows.end.min(TOGETHER_ROWS) - 1)).collect();
+    each.retain(|(first, _)| *first < TOGETHER_ROWS);
+    each.sort_unstable();
+    let mut windows: Vec<(usize, usize)> = Vec::new();
+    for (first, last) in each {
+        match windows.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => windows.push((first, last)),
+        }
+    }
+    Series { windows, times: series[0].times[..TOGETHER_ROWS].to_vec(), fields, values }
 }
 
 /// The service's detector, but for what the arguments say.
@@ -78,20 +119,25 @@ fn print_row(name: &str, found: &EventScore) {
     println!("| {name} | {} | {:.3} | {:.3} |", found.events, found.f1, found.recall_at_1_in_5000);
 }
 
+fn own_scores(detector: &DefaultDetector, series: &Series) -> Vec<f64> {
+    let mut state = detector.new_state(&vec![None; series.fields]);
+    let mut out = Scored::default();
+    let rows = series.times.iter().zip(series.values.chunks(series.fields));
+    rows.map(|(time_ms, values)| {
+        detector.step(&mut state, *time_ms, values, &mut out);
+        out.anomaly_score
+    })
+    .collect()
+}
+
 fn measure(
-    detector: &DefaultDetector,
+    scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
     count: u64,
     make: impl Fn(u64) -> Series + Sync,
 ) -> Result<EventScore, String> {
     let scored = on_all_cores(count, |seed| {
         let series = make(seed);
-        let mut state = detector.new_state(&vec![None; series.fields]);
-        let mut out = Scored::default();
-        let mut scores = Vec::with_capacity(series.times.len());
-        for (time_ms, values) in series.times.iter().zip(series.values.chunks(series.fields)) {
-            detector.step(&mut state, *time_ms, values, &mut out);
-            scores.push(out.anomaly_score);
-        }
+        let scores = scores_of(&series);
         (series.windows, scores)
     });
     let (mut windows, mut scores) = (BTreeMap::new(), BTreeMap::new());

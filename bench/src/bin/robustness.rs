@@ -3,8 +3,9 @@
 //! `cargo run --release -p kizashi-bench --bin robustness -- NAB`, NAB being the folder that holds `data/` and `labels/`:
 //! the score by profile of the files as they are, with values × 1e6, with values + 1e6, without the first tenth of
 //! their rows, and without every second row; then with other such changes, and the mean of all, which moves less by
-//! chance than the score of one. Rows that were left out score 0. First strictly, with nothing known of a file before
-//! its rows, then with the range of the changed file declared.
+//! chance than the score of one. Rows that were left out score 0; beside it what the unchanged files are worth where the
+//! scores of these rows are 0, which is lost though nothing was learnt otherwise. First strictly, with nothing known of a
+//! file before its rows, then with the range of the changed file declared.
 
 use kizashi_offline::backtest::{Error, Options, run};
 use kizashi_offline::nab_score::{ProfileScore, Scored, Windows, score};
@@ -68,26 +69,34 @@ fn print_table(
     windows: &Windows,
     declared_range: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    println!("| {protocol} | standard | low FP | low FN | most lost |");
-    println!("|---|---|---|---|---|");
-    let (mut usual, mut sums) = (Vec::new(), [0.0; 3]);
+    println!("| {protocol} | standard | low FP | low FN | most lost | not scored: standard |");
+    println!("|---|---|---|---|---|---|");
+    let by_profile = |scores: &[Vec<f64>]| -> Result<Vec<f64>, String> {
+        Ok(judge(files, windows, scores)?.iter().map(|profile| profile.score).collect())
+    };
+    let unchanged = score_files(files, Change::None, declared_range)?;
+    let usual = by_profile(&unchanged)?;
+    let mut sums = [0.0; 3];
     for (at, (name, change)) in CHANGES.into_iter().enumerate() {
-        let scores: Vec<f64> =
-            measure(files, windows, change, declared_range)?.iter().map(|profile| profile.score).collect();
-        if usual.is_empty() {
-            usual.clone_from(&scores);
-        }
+        let scores = by_profile(&score_files(files, change, declared_range)?)?;
         sums.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += score);
         let lost = usual.iter().zip(&scores).map(|(usual, score)| usual - score);
         let cells: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
-        println!("| {name} | {} | {:.2} |", cells.join(" | "), lost.fold(f64::MIN, f64::max));
+        let not_scored = match change {
+            Change::WithoutFirst(_) | Change::Without(..) => {
+                let kept: Vec<Vec<f64>> = unchanged.iter().map(|scores| change.silence(scores)).collect();
+                format!("{:.2}", by_profile(&kept)?[0])
+            }
+            _ => String::new(),
+        };
+        println!("| {name} | {} | {:.2} | {not_scored} |", cells.join(" | "), lost.fold(f64::MIN, f64::max));
         if at + 1 == ASKED {
-            println!("| floor of these | | | | 3 |");
-            println!("| goal of these | | | | 1 |");
+            println!("| floor of these | | | | 3 | |");
+            println!("| goal of these | | | | 1 | |");
         }
     }
     let means = sums.map(|sum| format!("{:.2}", sum / CHANGES.len() as f64));
-    println!("| mean | {} | |\n", means.join(" | "));
+    println!("| mean | {} | | |\n", means.join(" | "));
     Ok(())
 }
 
@@ -118,6 +127,12 @@ impl Change {
         (0..rows).map(score).map(|score| score.expect("every row that was kept has a score")).collect()
     }
 
+    /// The scores of all rows, but 0 for those that are left out.
+    fn silence(self, scores: &[f64]) -> Vec<f64> {
+        let rows = scores.iter().enumerate();
+        rows.map(|(row, score)| if self.keeps(row, scores.len()) { *score } else { 0.0 }).collect()
+    }
+
     fn value(self, value: f64) -> f64 {
         match self {
             Self::Times(factor) => value * factor,
@@ -127,13 +142,12 @@ impl Change {
     }
 }
 
-/// The scores of the changed files, by profile.
-fn measure(
+/// The scores of all rows of the changed files.
+fn score_files(
     files: &BTreeMap<String, Rows>,
-    windows: &Windows,
     change: Change,
     declared_range: bool,
-) -> Result<Vec<ProfileScore>, Box<dyn std::error::Error>> {
+) -> Result<Vec<Vec<f64>>, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     // The ends of windows may have been left out, so the backtest is told of none, and the score is taken here.
     let unlabelled: Windows = files.keys().map(|name| (name.clone(), Vec::new())).collect();
@@ -149,17 +163,22 @@ fn measure(
     }
     let options = Options { nab: Some(folder.path().to_owned()), declared_range, ..Options::default() };
     let report = run(&options, &|_| {}).map_err(|error: Error| error.to_string())?;
-    let scores: Vec<Vec<f64>> = files
-        .values()
-        .zip(&report.files)
-        .map(|(rows, file)| change.put_back(&file.scores, rows.times.len()))
-        .collect();
+    let each = files.values().zip(&report.files);
+    Ok(each.map(|(rows, file)| change.put_back(&file.scores, rows.times.len())).collect())
+}
+
+/// What scores are worth, by profile.
+fn judge(
+    files: &BTreeMap<String, Rows>,
+    windows: &Windows,
+    scores: &[Vec<f64>],
+) -> Result<Vec<ProfileScore>, String> {
     let scored: Vec<Scored<'_>> = files
         .iter()
-        .zip(&scores)
+        .zip(scores)
         .map(|((name, rows), scores)| Scored { name, times: &rows.times, scores })
         .collect();
-    Ok(score(&scored, windows)?)
+    score(&scored, windows)
 }
 
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
@@ -177,5 +196,6 @@ mod tests {
         assert_eq!(Change::Without(2, 1).put_back(&[0.1, 0.2, 0.3], 5), [0.1, 0.0, 0.2, 0.0, 0.3]);
         let cut = Change::WithoutFirst(10).put_back(&[0.5; 18], 20);
         assert_eq!((&cut[..2], &cut[2..]), (&[0.0; 2][..], &[0.5; 18][..]));
+        assert_eq!(Change::Without(2, 1).silence(&[0.1, 0.2, 0.3]), [0.1, 0.0, 0.3]);
     }
 }
