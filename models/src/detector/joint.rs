@@ -84,25 +84,26 @@ impl Joint {
         assert_eq!(errors.len(), n);
         let mut lower = [[0.0; BLOCK]; BLOCK];
         let mut solved = [0.0; BLOCK];
-        let (mut squared, mut present) = (0.0, 0);
-        let mut row = 0;
+        let mut there = [0.0; BLOCK];
+        let (mut squared, mut present, mut row) = (0.0, 0.0, 0);
         for i in 0..n {
             // A missing field's row and column of the factor are those of the identity: it has no part in what follows.
             lower[i][i] = 1.0;
             if !errors[i].is_nan() {
-                for j in (0..i).filter(|j| !errors[*j].is_nan()) {
-                    let value = self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j]);
+                there[i] = 1.0;
+                for j in 0..i {
+                    let value = self.covariance[row + j] * there[j] - dot(&lower[i][..j], &lower[j][..j]);
                     lower[i][j] = value / lower[j][j];
                 }
                 let value = self.covariance[row + i] - dot(&lower[i][..i], &lower[i][..i]);
                 lower[i][i] = (value + ridge).max(PIVOT_MIN).sqrt();
                 solved[i] = (errors[i] - dot(&lower[i][..i], &solved[..i])) / lower[i][i];
                 squared += solved[i] * solved[i];
-                present += 1;
+                present += 1.0;
             }
             row += i + 1;
         }
-        let value = (squared / f64::from(present.max(1))).sqrt();
+        let value = (squared / f64::max(present, 1.0)).sqrt();
         let trust = (f64::from(self.count) / (3 * n.max(1)) as f64).min(1.0);
         let beyond = (value - 1.0).max(0.0) / self.distance.mean.max(SPREAD_MIN);
         // From here on the errors times the inverse of the covariance.
@@ -114,8 +115,8 @@ impl Joint {
             solved[i] = value / lower[i][i];
         }
         let mut given = [0.0; BLOCK];
-        for i in (0..n).filter(|i| !errors[*i].is_nan()) {
-            given[i] = solved[i] / precision(&lower, n, i).sqrt();
+        for i in 0..n {
+            given[i] = there[i] * solved[i] / precision(&lower, n, i).sqrt();
         }
         Distance { value, trust, beyond, given }
     }
