@@ -44,9 +44,10 @@ pub(super) fn anomaly(
     [opened_ms, peak_ms]: [i64; 2],
 ) -> String {
     let named = |(at, field): &(usize, &FieldEvidence)| *at == 0 || field.contribution >= SHARE_MIN;
+    let is_vector = fields.len() > 1;
     let fields: Vec<_> = fields.iter().take(FIELDS_NAMED_MAX).enumerate().take_while(named).collect();
-    // Fields that are each as usual are unusual together.
-    let together = fields.len() > 1 && fields.iter().all(|(at, field)| is_in_band(field) && !still[*at]);
+    // Fields that are each as usual are unusual together, and one that is alone is so beside the others.
+    let together = is_vector && fields.iter().all(|(at, field)| is_in_band(field) && !still[*at]);
     let clauses = fields.iter().map(|(at, field)| {
         let subject = match (at, &*field.name) {
             (0, "") => name(series),
@@ -58,7 +59,8 @@ pub(super) fn anomaly(
     });
     let mut sentence = clauses.collect::<Vec<_>>().join(", and ");
     if together {
-        sentence.push_str(", an unusual combination");
+        let alone = ", unlike what its other fields say";
+        sentence.push_str(if fields.len() > 1 { ", an unusual combination" } else { alone });
     }
     sentence.push_str("; unusual since ");
     sentence.push_str(&since(opened_ms, peak_ms));
@@ -193,6 +195,10 @@ mod tests {
              unusual combination; unusual since "
         ));
         assert!(say("web-1", &fields[..1], 0).contains("was 40 in an unusual sequence, usual is 31 to 58"));
+        let one = [field("cpu", 40.0, [31.0, 44.0, 58.0], 0.9), field("mem", 20.0, [10.0, 20.0, 30.0], 0.1)];
+        assert!(say("web-1", &one, 0).starts_with(
+            "cpu of web-1 was 40, usual is 31 to 58 (about 44), unlike what its other fields say; unusual since "
+        ));
         let fields = [field("cpu", 99.0, [31.0, 44.0, 58.0], 0.5), fields[1].clone()];
         let sentence = say("web-1", &fields, 0);
         assert!(
