@@ -120,10 +120,12 @@ proptest! {
 
     #[test]
     fn a_state_that_was_cut_or_altered_is_refused_or_harmless(
-        rows in series(2), cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), flip in 1u8..,
+        rows in prop_oneof![series(2), series(6), series(17)],
+        cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), flip in 1u8..,
     ) {
         let detector = DefaultDetector::default();
-        let (mut state, mut scored) = (detector.new_state(&[None; 2]), Scored::default());
+        let fields = rows[0].1.len();
+        let (mut state, mut scored) = (detector.new_state(&vec![None; fields]), Scored::default());
         for (_, values) in &rows {
             detector.step(&mut state, 0, values, &mut scored);
         }
@@ -132,16 +134,18 @@ proptest! {
         prop_assert!(detector.decode(&bytes[..cut.index(bytes.len())]).is_err());
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
-        goes_on(&detector, &bytes);
+        goes_on(&detector, &bytes, fields);
     }
 }
 
 /// Whether a state is refused, or scores well for a while and is one that is not refused then.
-fn goes_on(detector: &DefaultDetector, bytes: &[u8]) {
+fn goes_on(detector: &DefaultDetector, bytes: &[u8], fields: usize) {
     let Ok(mut state) = detector.decode(bytes) else { return };
     let (mut scored, mut after) = (Scored::default(), Vec::new());
     for i in 0..20 {
-        detector.step(&mut state, i * HOUR_MS, &[1.0 + i as f64, -2.0], &mut scored);
+        let row: Vec<f64> =
+            (0..fields).map(|field| if field % 2 == 0 { 1.0 + i as f64 } else { -2.0 }).collect();
+        detector.step(&mut state, i * HOUR_MS, &row, &mut scored);
         assert!(scored.surprise >= 0.0 && scored.surprise.is_finite(), "{scored:?}");
         assert!((0.0..1.0).contains(&scored.anomaly_score), "{scored:?}");
     }
@@ -166,7 +170,32 @@ fn a_state_with_a_number_out_of_all_bounds_is_refused_or_harmless() {
         for at in 1..bytes.len() - 1 {
             let mut altered = bytes.clone();
             altered[at..at + 2].copy_from_slice(&high);
-            goes_on(&detector, &altered);
+            goes_on(&detector, &altered, 2);
+        }
+    }
+}
+
+#[test]
+fn a_wide_state_with_covariances_that_no_fields_have_is_refused_or_harmless() {
+    let detector = DefaultDetector::default();
+    let (mut state, mut scored) = (detector.new_state(&[None; 6]), Scored::default());
+    for i in 0..300 {
+        let row: Vec<f64> = (1..7).map(|field| f64::from(i * i % (5 + field))).collect();
+        detector.step(&mut state, i64::from(i) * 600_000, &row, &mut scored);
+    }
+    let mut bytes = Vec::new();
+    detector.encode(&state, &mut bytes);
+    // Joint distributions are at the end: of any two numbers there one becomes about 1, 1,000 or a million, either way.
+    let end = bytes.len() - 2 * 8 * (21 + 4);
+    for (first, second) in
+        [([0xf0, 0x3f], [0x8f, 0xc0]), ([0x8f, 0x40], [0x2e, 0xc1]), ([0x2e, 0x41], [0x2e, 0x41])]
+    {
+        for at in end..bytes.len() - 1 {
+            let mut altered = bytes.clone();
+            altered[at..at + 2].copy_from_slice(&first);
+            let other = (at + 8 * 5).min(bytes.len() - 2);
+            altered[other..other + 2].copy_from_slice(&second);
+            goes_on(&detector, &altered, 6);
         }
     }
 }
