@@ -24,7 +24,7 @@ pub(super) struct Block {
     dispersion: Vec<f64>,
 }
 
-/// How the fields of an observation stand to each other. All but the contributions are logarithmic.
+/// How the fields of an observation stand to each other. Magnitudes and distances are logarithmic.
 #[derive(Default)]
 pub(super) struct Together {
     /// The largest of the magnitudes of all errors together, of a field's error, dispersion and sustained distance given
@@ -38,6 +38,8 @@ pub(super) struct Together {
     pub(super) field_sustained: f64,
     /// Root of the largest dispersion.
     pub(super) dispersion: f64,
+    /// Share of the fields' errors, or of their sustained distances, that the others explain, 0 to 1.
+    pub(super) explained: f64,
     /// What each field adds to the evidence.
     pub(super) contributions: [f64; BLOCK],
 }
@@ -50,6 +52,7 @@ impl Together {
         self.sustained = self.sustained.max(other.sustained);
         self.field_sustained = self.field_sustained.max(other.field_sustained);
         self.dispersion = self.dispersion.max(other.dispersion);
+        self.explained = self.explained.max(other.explained);
     }
 }
 
@@ -99,6 +102,7 @@ impl Block {
             sustained: lately.trust * libm::log1p(lately.value),
             field_sustained: lately.trust * libm::log1p(field_sustained),
             dispersion: now.trust * libm::log1p(dispersion),
+            explained: (now.trust * now.explained).max(lately.trust * lately.explained),
             contributions,
         }
     }

@@ -57,8 +57,11 @@ struct Evidence {
 
 /// A field that is still by so much is said to be.
 const STILL: f64 = 0.5;
-/// What is believed of the joint distances where no field has shown anything new lately: some fields jump all the time.
-const WITHOUT_NEWS: f64 = 0.5;
+/// What is believed of the joint distances where no field has shown anything new lately and none has anything in common with
+/// the others: some jump all the time.
+const BELIEF_MIN: f64 = 0.3;
+/// How much more for the share of the fields' variance that the others explain.
+const BELIEF_EXPLAINED: f64 = 1.5;
 /// What counts of a vector's evidence: with its joint magnitude it would reach beyond what a tail tells apart.
 const VECTOR_EVIDENCE: f64 = 0.36;
 
@@ -203,7 +206,7 @@ impl Detector for DefaultDetector {
 
         let (moment, lasting) = if is_vector {
             state.news = evidence.news.max(state.news * (1.0 - 1.0 / parameters.memory_news));
-            let belief = (WITHOUT_NEWS + state.news).min(1.0);
+            let belief = (BELIEF_MIN + BELIEF_EXPLAINED * together.explained + state.news).min(1.0);
             let lasting = parameters.weight_vector_still * evidence.still
                 + parameters.weight_vector_sustained * together.sustained
                 + parameters.weight_field_sustained * together.field_sustained

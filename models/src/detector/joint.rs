@@ -13,9 +13,10 @@ const VARIANCE_FIRST: f64 = 1.57;
 /// Least spread of the distance, in the root of the mean squared error.
 const SPREAD_MIN: f64 = 1e-3;
 
-/// Least pivot of the factor of a covariance.
+/// Least square of a pivot of the factor of a covariance, and its least share of the variance: less is rounding.
 const PIVOT_MIN: f64 = 1e-9;
-/// Share of a variance that rounding may make it less.
+const PIVOT_SHARE_MIN: f64 = 1e-7;
+/// Share of a variance that rounding never makes it less.
 const ROUNDING: f64 = 1e-6;
 /// The square of the largest bound that errors may have.
 const COVARIANCE_MAX: f64 = 1e6;
@@ -43,6 +44,9 @@ pub(super) struct Distance {
     pub(super) beyond: f64,
     /// How far each field is from what the others say of it, in its deviations given them, signed; 0 where it is missing.
     pub(super) given: [f64; BLOCK],
+    /// Share of a field's variance that the others explain (the squared multiple correlation), the mean of the fields that
+    /// are there: 0 where they have nothing in common, towards 1.
+    pub(super) explained: f64,
 }
 
 impl Distance {
@@ -95,8 +99,8 @@ impl Joint {
                     let value = self.covariance[row + j] * there[j] - dot(&lower[i][..j], &lower[j][..j]);
                     lower[i][j] = value / lower[j][j];
                 }
-                let value = self.covariance[row + i] - dot(&lower[i][..i], &lower[i][..i]);
-                lower[i][i] = (value + ridge).max(PIVOT_MIN).sqrt();
+                let own = self.covariance[row + i];
+                lower[i][i] = pivot(own - dot(&lower[i][..i], &lower[i][..i]) + ridge, own);
                 solved[i] = (errors[i] - dot(&lower[i][..i], &solved[..i])) / lower[i][i];
                 squared += solved[i] * solved[i];
                 present += 1.0;
@@ -115,10 +119,16 @@ impl Joint {
             solved[i] = value / lower[i][i];
         }
         let mut given = [0.0; BLOCK];
+        let (mut explained, mut diagonal) = (0.0, 0);
         for i in 0..n {
-            given[i] = there[i] * solved[i] / precision(&lower, n, i).sqrt();
+            let precision = precision(&lower, n, i);
+            given[i] = there[i] * solved[i] / precision.sqrt();
+            let variance = self.covariance[diagonal] + ridge;
+            explained += there[i] * (1.0 - 1.0 / (variance * precision).max(1.0));
+            diagonal += i + 2;
         }
-        Distance { value, trust, beyond, given }
+        let explained = explained / f64::max(present, 1.0);
+        Distance { value, trust, beyond, given, explained }
     }
 
     /// Learns the errors whose distance was `distance`.
@@ -131,7 +141,10 @@ impl Joint {
             for j in 0..=i {
                 let covariance = &mut self.covariance[at];
                 match (errors[i].is_nan(), errors[j].is_nan()) {
-                    (false, false) => *covariance += gain * (errors[i] * errors[j] - *covariance),
+                    // As a sum of two, so that what a large variance was leaves no trace in the digits of a small one.
+                    (false, false) => {
+                        *covariance = (1.0 - gain) * *covariance + gain * (errors[i] * errors[j])
+                    }
                     (true, true) => {}
                     // Variances shrink by 1 - gain where a field is there. Its covariances with those that are not shrink by
                     // the root of that, so that the matrix stays one of covariances.
@@ -142,22 +155,21 @@ impl Joint {
         }
     }
 
-    /// Whether the numbers can be covariances: no combination of fields has a negative variance.
+    /// Whether the numbers can be covariances but for rounding: no combination of fields has a negative variance where each
+    /// has a little more.
     fn is_covariance(&self) -> bool {
         let mut lower = [[0.0; BLOCK]; BLOCK];
         let mut row = 0;
         for i in 0..self.fields {
-            for j in 0..=i {
-                let own = self.covariance[row + j];
-                let value = own - dot(&lower[i][..j], &lower[j][..j]);
-                if i > j {
-                    lower[i][j] = value / lower[j][j];
-                } else if value < -ROUNDING * (own + 1.0) {
-                    return false;
-                } else {
-                    lower[i][i] = value.max(PIVOT_MIN).sqrt();
-                }
+            for j in 0..i {
+                lower[i][j] = (self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j])) / lower[j][j];
             }
+            let own = self.covariance[row + i];
+            let squared = own + ROUNDING * own + PIVOT_MIN - dot(&lower[i][..i], &lower[i][..i]);
+            if own < 0.0 || squared <= 0.0 {
+                return false;
+            }
+            lower[i][i] = squared.sqrt();
             row += i + 1;
         }
         true
@@ -183,6 +195,11 @@ impl Joint {
         }
         Ok(read)
     }
+}
+
+/// The pivot of a field of the variance `own`, of which `squared` is left by those before it.
+fn pivot(squared: f64, own: f64) -> f64 {
+    squared.max(PIVOT_MIN).max(PIVOT_SHARE_MIN * own).sqrt()
 }
 
 /// Element `at` of the diagonal of the inverse of the matrix that `lower` is the Cholesky factor of: the squared length of a
@@ -232,8 +249,10 @@ mod tests {
             assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
         }
         assert_eq!(distance.farthest(), distance.given[2]);
+        assert!((distance.explained - (0.64 + 0.64 + 0.0) / 3.0).abs() < 1e-12, "{}", distance.explained);
         let missing = joint.distance(&[2.0, f64::NAN, 6.0], 0.0);
         assert_eq!(missing.given[..3], [2.0, 0.0, 3.0], "what is missing says nothing of the others");
+        assert_eq!(missing.explained, 0.0, "nor does it explain them");
         assert!((missing.value - (13.0_f64 / 2.0).sqrt()).abs() < 1e-12);
     }
 

@@ -104,7 +104,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(200))]
 
         #[test]
         fn scores_are_the_same_after_a_round_trip_and_in_their_ranges(
@@ -112,7 +112,7 @@ mod tests {
             values in prop::collection::vec(
                 prop_oneof![4 => -10.0..10.0_f64, 1 => any::<f64>(), 1 => Just(0.0)], 4..200,
             ),
-            fields in 1..4_usize,
+            fields in 1..8_usize,
         ) {
             let chosen = within_ranges(&shares);
             let first = write(&chosen, "a test", Map::new()).unwrap();
