@@ -40,8 +40,6 @@ pub(super) struct Together {
     pub(super) dispersion: f64,
     /// Share of the fields' errors, or of their sustained distances, that the others explain, 0 to 1.
     pub(super) explained: f64,
-    /// What each field adds to the evidence.
-    pub(super) contributions: [f64; BLOCK],
 }
 
 impl Together {
@@ -71,8 +69,14 @@ impl Block {
         self.dispersion.push(1.0);
     }
 
-    /// Judges the errors and the sustained distances of the fields, NaN where one is not to be judged, then learns them.
-    pub(super) fn step(&mut self, errors: &[f64], sustained: &[f64], parameters: &Parameters) -> Together {
+    /// Judges the errors and the sustained distances of the fields, NaN where one is not to be judged, then learns them; says
+    /// also what each field adds to the evidence.
+    pub(super) fn step(
+        &mut self,
+        errors: &[f64],
+        sustained: &[f64],
+        parameters: &Parameters,
+    ) -> (Together, [f64; BLOCK]) {
         let now = self.now.step(errors, parameters.joint_ridge, parameters);
         let lately = self.lately.step(sustained, parameters.joint_ridge_sustained, parameters);
         let mut dispersion = 0.0_f64;
@@ -96,15 +100,15 @@ impl Block {
             now.trust * parameters.magnitude(DISPERSION_SCALE * (dispersion - 1.0).max(0.0)),
             lately.trust * parameters.magnitude(field_sustained),
         ];
-        Together {
+        let together = Together {
             magnitude: magnitudes.into_iter().fold(0.0, f64::max),
             moment: now.trust * libm::log1p(moment),
             sustained: lately.trust * libm::log1p(lately.value),
             field_sustained: lately.trust * libm::log1p(field_sustained),
             dispersion: now.trust * libm::log1p(dispersion),
             explained: (now.trust * now.explained).max(lately.trust * lately.explained),
-            contributions,
-        }
+        };
+        (together, contributions)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -146,11 +150,11 @@ mod tests {
     #[test]
     fn what_lasts_of_a_broken_correlation_grows_though_no_error_is_large() {
         let (mut block, parameters) = (twins(2000), Parameters::default());
-        let usual = block.clone().step(&[1.0, 1.0], &[0.1, 0.1], &parameters);
+        let (usual, _) = block.clone().step(&[1.0, 1.0], &[0.1, 0.1], &parameters);
         let mut broken = Together::default();
         for row in 0..40 {
             let x = if row % 2 == 0 { 1.0 } else { -1.0 };
-            broken = block.step(&[x, -x], &[0.0, 0.0], &parameters);
+            broken = block.step(&[x, -x], &[0.0, 0.0], &parameters).0;
         }
         assert!(broken.dispersion > usual.dispersion + 0.8, "{} {}", broken.dispersion, usual.dispersion);
     }
@@ -158,10 +162,10 @@ mod tests {
     #[test]
     fn a_field_that_is_missing_says_nothing_of_the_other() {
         let parameters = Parameters::default();
-        let alone = twins(2000).step(&[1.5, f64::NAN], &[0.1, f64::NAN], &parameters);
+        let (alone, contributions) = twins(2000).step(&[1.5, f64::NAN], &[0.1, f64::NAN], &parameters);
         assert!(alone.moment < 1.1, "{}: 1.5 is usual", alone.moment);
-        assert_eq!(alone.contributions[1], 0.0);
-        let other = twins(2000).step(&[1.5, 0.0], &[0.1, 0.0], &parameters);
+        assert_eq!(contributions[1], 0.0);
+        let (other, _) = twins(2000).step(&[1.5, 0.0], &[0.1, 0.0], &parameters);
         assert!(other.moment > 2.0, "{}: the other should be at 1.5", other.moment);
     }
 

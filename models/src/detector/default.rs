@@ -116,9 +116,10 @@ impl DefaultDetector {
             sustained[i] = judged.sustained;
         }
         if let Some(block) = block {
-            let together = block.step(&errors[..fields.len()], &sustained[..fields.len()], parameters);
+            let (together, contributions) =
+                block.step(&errors[..fields.len()], &sustained[..fields.len()], parameters);
             evidence.together.join(&together);
-            for (score, contribution) in scores.iter_mut().zip(together.contributions) {
+            for (score, contribution) in scores.iter_mut().zip(contributions) {
                 score.contribution += contribution;
             }
         }
@@ -192,12 +193,13 @@ impl Detector for DefaultDetector {
         let magnitude = (evidence.magnitude_squared / evidence.present).sqrt();
         let together = &evidence.together;
         let is_vector = values.len() > 1;
-        let strangeness = if is_vector {
-            VECTOR_EVIDENCE
-                * (novelty / parameters.whole + magnitude + parameters.weight_joint * together.magnitude)
+        let by_field = novelty / parameters.whole + magnitude;
+        let moving = if is_vector {
+            VECTOR_EVIDENCE * (by_field + parameters.weight_joint * together.magnitude)
         } else {
-            novelty / parameters.whole + magnitude
-        } + parameters.surprise_still * evidence.still;
+            by_field
+        };
+        let strangeness = moving + parameters.surprise_still * evidence.still;
         let trust = believed(count - 1.0, parameters.caution_tail);
         let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.surprise = surprise;

@@ -95,12 +95,8 @@ impl Joint {
             lower[i][i] = 1.0;
             if !errors[i].is_nan() {
                 there[i] = 1.0;
-                for j in 0..i {
-                    let value = self.covariance[row + j] * there[j] - dot(&lower[i][..j], &lower[j][..j]);
-                    lower[i][j] = value / lower[j][j];
-                }
-                let own = self.covariance[row + i];
-                lower[i][i] = pivot(own - dot(&lower[i][..i], &lower[i][..i]) + ridge, own);
+                let (own, left) = factor_row(&self.covariance[row..=row + i], &there, &mut lower);
+                lower[i][i] = pivot(left + ridge, own);
                 solved[i] = (errors[i] - dot(&lower[i][..i], &solved[..i])) / lower[i][i];
                 squared += solved[i] * solved[i];
                 present += 1.0;
@@ -161,11 +157,8 @@ impl Joint {
         let mut lower = [[0.0; BLOCK]; BLOCK];
         let mut row = 0;
         for i in 0..self.fields {
-            for j in 0..i {
-                lower[i][j] = (self.covariance[row + j] - dot(&lower[i][..j], &lower[j][..j])) / lower[j][j];
-            }
-            let own = self.covariance[row + i];
-            let squared = own + ROUNDING * own + PIVOT_MIN - dot(&lower[i][..i], &lower[i][..i]);
+            let (own, left) = factor_row(&self.covariance[row..=row + i], &[1.0; BLOCK], &mut lower);
+            let squared = left + ROUNDING * own + PIVOT_MIN;
             if own < 0.0 || squared <= 0.0 {
                 return false;
             }
@@ -195,6 +188,17 @@ impl Joint {
         }
         Ok(read)
     }
+}
+
+/// Writes a row of a Cholesky factor but for its pivot, from the same row of the covariance up to its diagonal and the rows
+/// before it; fields for which `there` is 0 have no part in it. Returns the variance and what those before it leave of that.
+fn factor_row(covariance: &[f64], there: &[f64; BLOCK], lower: &mut [[f64; BLOCK]; BLOCK]) -> (f64, f64) {
+    let i = covariance.len() - 1;
+    for j in 0..i {
+        let value = covariance[j] * there[j] - dot(&lower[i][..j], &lower[j][..j]);
+        lower[i][j] = value / lower[j][j];
+    }
+    (covariance[i], covariance[i] - dot(&lower[i][..i], &lower[i][..i]))
 }
 
 /// The pivot of a field of the variance `own`, of which `squared` is left by those before it.
