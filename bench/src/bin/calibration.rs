@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p kizashi-bench --bin calibration -- [SERIES] [KIND …]`: of each kind (or of those named) SERIES
 //! series (1,000 by default) of five weeks, five minutes apart, generated one after the other, and a tenth as many vectors
-//! of 2 and of 10 fields that hang together, through the very engine of the service, with budgets of 0.1 and of 1 false alert a series and week. Counted after the second week:
+//! of 2 and of 10 fields that hang together, through the very engine of the service, with budgets of 0.1 and of 1 false
+//! alert a series and week. Counted after the second week:
 //!
 //! - observations with a surprise of `s` or more, to the 10^-s of them that there should be;
 //! - alerts opened, a series and week, to the budget. Those of silence stand apart: no series falls silent.

@@ -1,8 +1,8 @@
 //! How well anomaly scores tell the anomalies of generated series, by event.
 //!
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
-//! anomalies, vectors with failures, series whose rhythm is no clock's, and vectors of these; of each the best F1 over thresholds and the
-//! recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
+//! anomalies, vectors with failures, series whose rhythm is no clock's, and vectors of these; of each the best F1 over
+//! thresholds and the recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
 //! 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};

@@ -78,7 +78,10 @@ fn print_table(
     let usual = by_profile(&unchanged)?;
     let mut sums = [0.0; 3];
     for (at, (name, change)) in CHANGES.into_iter().enumerate() {
-        let scores = by_profile(&score_files(files, change, declared_range)?)?;
+        let scores = match change {
+            Change::None => usual.clone(),
+            _ => by_profile(&score_files(files, change, declared_range)?)?,
+        };
         sums.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += score);
         let lost = usual.iter().zip(&scores).map(|(usual, score)| usual - score);
         let cells: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
