@@ -1,14 +1,15 @@
 //! How well anomaly scores tell the anomalies of generated series, by event.
 //!
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
-//! anomalies, vectors with failures, series whose rhythm is no clock's, and vectors of these; of each the best F1 over
+//! anomalies, vectors with failures, series whose rhythm is no clock's, vectors of these, and machines of many
+//! fields; of each the best F1 over
 //! thresholds and the recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
 //! 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
 use kizashi_offline::event_score::{EventScore, Labels, Rules, score};
-use kizashi_offline::generate::{Process, Random, failing, labelled, process};
+use kizashi_offline::generate::{Machine, Process, Random, failing, labelled, machine, process};
 use std::collections::BTreeMap;
 
 const RULES: Rules = Rules { late: 20, quiet: 100, probation: 700 };
@@ -22,6 +23,10 @@ const VALUES_FROM: u64 = 1_000_000;
 const VECTORS_FROM: u64 = 5_000_000;
 const WIDE_VECTORS_FROM: u64 = 6_000_000;
 const PROCESSES_FROM: u64 = 7_000_000;
+const MACHINES: u64 = 100;
+const MACHINES_FROM: u64 = 8_000_000;
+/// The rig's records are short.
+const RIG_RULES: Rules = Rules { probation: 350, ..RULES };
 const TOGETHER_FROM: u64 = 40_000_000;
 /// The shortest process.
 const TOGETHER_ROWS: usize = 5000;
@@ -76,6 +81,15 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         sum += found.f1;
     }
     println!("| mean of these {} | | {:.3} | |", Process::ALL.len(), sum / Process::ALL.len() as f64);
+    for kind in Machine::ALL {
+        let made = |seed| {
+            let series = machine(kind, MACHINES_FROM + seed);
+            let windows = series.faults.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
+            Series { windows, times: series.times, fields: series.fields, values: series.values }
+        };
+        let rules = if kind == Machine::Rig { RIG_RULES } else { RULES };
+        print_row(kind.name(), &measure_by(rules, &scores, MACHINES, made)?);
+    }
     Ok(())
 }
 
@@ -135,6 +149,15 @@ fn measure(
     count: u64,
     make: impl Fn(u64) -> Series + Sync,
 ) -> Result<EventScore, String> {
+    measure_by(RULES, scores_of, count, make)
+}
+
+fn measure_by(
+    rules: Rules,
+    scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
+    count: u64,
+    make: impl Fn(u64) -> Series + Sync,
+) -> Result<EventScore, String> {
     let scored = on_all_cores(count, |seed| {
         let series = make(seed);
         let scores = scores_of(&series);
@@ -145,5 +168,5 @@ fn measure(
         windows.insert(format!("{number:06}"), of_series);
         scores.insert(format!("{number:06}"), its_scores);
     }
-    score(&Labels { rules: RULES, windows }, &scores)
+    score(&Labels { rules, windows }, &scores)
 }

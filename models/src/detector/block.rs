@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use super::joint::{BLOCK, Joint};
+use super::member::{Member, believed_of_all};
 use super::parameters::Parameters;
 use crate::detector::StateError;
 
@@ -20,8 +21,7 @@ pub(super) struct Block {
     now: Joint,
     /// Of their sustained distances.
     lately: Joint,
-    /// By field the recent mean of its squared error given the others', each cut.
-    dispersion: Vec<f64>,
+    members: Vec<Member>,
 }
 
 /// How the fields of an observation stand to each other. Magnitudes and distances are logarithmic.
@@ -30,7 +30,7 @@ pub(super) struct Together {
     /// The largest of the magnitudes of all errors together, of a field's error, dispersion and sustained distance given
     /// the others'.
     pub(super) magnitude: f64,
-    /// Error of the field that is farthest from what the others say.
+    /// Error of the field that is farthest from what the others say. This and what follows as far as it is believed.
     pub(super) moment: f64,
     /// Joint distance of the sustained distances.
     pub(super) sustained: f64,
@@ -38,8 +38,6 @@ pub(super) struct Together {
     pub(super) field_sustained: f64,
     /// Root of the largest dispersion.
     pub(super) dispersion: f64,
-    /// Share of the fields' errors, or of their sustained distances, that the others explain, 0 to 1.
-    pub(super) explained: f64,
 }
 
 impl Together {
@@ -50,23 +48,26 @@ impl Together {
         self.sustained = self.sustained.max(other.sustained);
         self.field_sustained = self.field_sustained.max(other.field_sustained);
         self.dispersion = self.dispersion.max(other.dispersion);
-        self.explained = self.explained.max(other.explained);
     }
 }
 
 impl Block {
     pub(super) fn new() -> Self {
-        Block { now: Joint::new(), lately: Joint::new(), dispersion: Vec::new() }
+        Block { now: Joint::new(), lately: Joint::new(), members: Vec::new() }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.dispersion.len() == BLOCK
+        self.members.len() == BLOCK
     }
 
     pub(super) fn add_field(&mut self) {
         self.now.add_field();
         self.lately.add_field();
-        self.dispersion.push(1.0);
+        self.members.push(Member::new());
+    }
+
+    pub(super) fn member(&mut self, field: usize) -> &mut Member {
+        &mut self.members[field]
     }
 
     /// Judges the errors and the sustained distances of the fields, NaN where one is not to be judged, then learns them; says
@@ -79,47 +80,51 @@ impl Block {
     ) -> (Together, [f64; BLOCK]) {
         let now = self.now.step(errors, parameters.joint_ridge, parameters);
         let lately = self.lately.step(sustained, parameters.joint_ridge_sustained, parameters);
-        let mut dispersion = 0.0_f64;
+        let explained = |errors: f64, sustained: f64| (now.trust * errors).max(lately.trust * sustained);
         let mut contributions = [0.0; BLOCK];
-        for (i, mean) in self.dispersion.iter_mut().enumerate() {
+        let mut together = Together::default();
+        let mut dispersion = 0.0_f64;
+        for (i, member) in self.members.iter_mut().enumerate() {
             if errors[i].is_nan() {
                 continue;
             }
-            let cut = now.given[i].clamp(-DISPERSION_CUT, DISPERSION_CUT);
+            let (given, given_lately) = (now.given[i].abs(), lately.given[i].abs());
+            let squared = given.min(DISPERSION_CUT) * given.min(DISPERSION_CUT);
+            let mean = member.dispersion + (squared - member.dispersion) / parameters.memory_sustained;
             // Over a short memory it could round to beyond the bound, which no state may hold.
-            *mean = (*mean + (cut * cut - *mean) / parameters.memory_sustained).clamp(0.0, DISPERSION_MAX);
-            dispersion = dispersion.max(*mean);
-            contributions[i] = now.trust * (GIVEN_SHARE * now.given[i] * now.given[i] + *mean)
-                + lately.trust * lately.given[i] * lately.given[i];
+            member.dispersion = mean.clamp(0.0, DISPERSION_MAX);
+            dispersion = dispersion.max(member.dispersion);
+            contributions[i] = now.trust * (GIVEN_SHARE * given * given + member.dispersion)
+                + lately.trust * given_lately * given_lately;
+            let believed = member.believed(explained(now.explained[i], lately.explained[i]));
+            let moment = now.trust * believed.moment * libm::log1p(given);
+            let lasting = lately.trust * believed.lasting * libm::log1p(given_lately);
+            let restless = now.trust * believed.lasting * libm::log1p(member.dispersion.sqrt());
+            together.moment = together.moment.max(moment);
+            together.field_sustained = together.field_sustained.max(lasting);
+            together.dispersion = together.dispersion.max(restless);
         }
-        let dispersion = dispersion.sqrt();
-        let (moment, field_sustained) = (now.farthest(), lately.farthest());
+        let believed = believed_of_all(&self.members, explained(now.explained_mean, lately.explained_mean));
+        together.sustained = lately.trust * believed * libm::log1p(lately.value);
         let magnitudes = [
             now.trust * parameters.magnitude(now.beyond),
-            now.trust * parameters.magnitude(moment),
-            now.trust * parameters.magnitude(DISPERSION_SCALE * (dispersion - 1.0).max(0.0)),
-            lately.trust * parameters.magnitude(field_sustained),
+            now.trust * parameters.magnitude(now.farthest()),
+            now.trust * parameters.magnitude(DISPERSION_SCALE * (dispersion.sqrt() - 1.0).max(0.0)),
+            lately.trust * parameters.magnitude(lately.farthest()),
         ];
-        let together = Together {
-            magnitude: magnitudes.into_iter().fold(0.0, f64::max),
-            moment: now.trust * libm::log1p(moment),
-            sustained: lately.trust * libm::log1p(lately.value),
-            field_sustained: lately.trust * libm::log1p(field_sustained),
-            dispersion: now.trust * libm::log1p(dispersion),
-            explained: (now.trust * now.explained).max(lately.trust * lately.explained),
-        };
+        together.magnitude = magnitudes.into_iter().fold(0.0, f64::max);
         (together, contributions)
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let dispersion = size_of::<Vec<f64>>() + self.dispersion.capacity() * size_of::<f64>();
-        self.now.bytes() + self.lately.bytes() + dispersion
+        let members = size_of::<Vec<Member>>() + self.members.capacity() * size_of::<Member>();
+        self.now.bytes() + self.lately.bytes() + members
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         self.now.encode(out);
         self.lately.encode(out);
-        self.dispersion.iter().for_each(|mean| out.f64(*mean));
+        self.members.iter().for_each(|member| member.encode(out));
     }
 
     /// Reads a block of `fields` fields.
@@ -127,7 +132,7 @@ impl Block {
         Ok(Block {
             now: Joint::decode(from, fields)?,
             lately: Joint::decode(from, fields)?,
-            dispersion: (0..fields).map(|_| from.f64_in(0.0, DISPERSION_MAX)).collect::<Result<_, _>>()?,
+            members: (0..fields).map(|_| Member::decode(from, DISPERSION_MAX)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::block::{Block, Together};
 use super::codec::{Decoder, Encoder};
-use super::field::{Field, NOVELTY_MAX};
+use super::field::Field;
 use super::joint::BLOCK;
 use super::parameters::Parameters;
 use super::tail::Tail;
@@ -10,7 +10,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 6;
+const STATE_VERSION: u8 = 7;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -34,8 +34,6 @@ pub struct DefaultState {
     count: u32,
     /// Decayed maxima of what could be an onset: of a single value or a vector's moment, and of what lasts of a vector.
     maxima: [f64; 2],
-    /// Decayed maximum of a vector's news.
-    news: f64,
     tail: Tail,
     fields: Vec<Field>,
     blocks: Vec<Block>,
@@ -46,22 +44,22 @@ pub struct DefaultState {
 struct Evidence {
     present: f64,
     novelty: f64,
-    /// Of the field that has most.
+    /// Of the only field, as far as it is more than usual.
     news: f64,
     magnitude_squared: f64,
     /// Of a vector.
     together: Together,
     /// How far the field that stands out in this has been the same for longer than ever before.
     still: f64,
+    /// The largest onset of a vector's fields, each by itself.
+    alone: f64,
 }
 
 /// A field that is still by so much is said to be.
 const STILL: f64 = 0.5;
-/// What is believed of the joint distances where no field has shown anything new lately and none has anything in common with
-/// the others: some jump all the time.
-const BELIEF_MIN: f64 = 0.3;
-/// How much more for the share of the fields' variance that the others explain.
-const BELIEF_EXPLAINED: f64 = 1.5;
+/// What the onset of a field by itself counts for in that of a vector, beside distances that say more of fields that hang
+/// together: so much, by the fourth root of their number, since of many fields one or another shows something new more often.
+const ONSET_ALONE: f64 = 4.0;
 /// What counts of a vector's evidence: with its joint magnitude it would reach beyond what a tail tells apart.
 const VECTOR_EVIDENCE: f64 = 0.36;
 
@@ -81,7 +79,7 @@ impl DefaultDetector {
         &self,
         time_ms: i64,
         fields: &mut [Field],
-        block: Option<&mut Block>,
+        mut block: Option<&mut Block>,
         values: &[f64],
         scores: &mut [FieldScore],
         evidence: &mut Evidence,
@@ -107,11 +105,18 @@ impl DefaultDetector {
             let own = judged.novelty + judged.magnitude + parameters.surprise_still * judged.still;
             score.contribution = own * own;
             score.still = judged.still >= STILL;
-            if is_young && block.is_some() {
+            let Some(block) = &mut block else {
+                evidence.news = judged.news;
+                continue;
+            };
+            let member = block.member(i);
+            let alone = member.onset(&judged, || field.is_seasonal(), parameters);
+            evidence.alone = evidence.alone.max(alone);
+            if is_young {
                 // It may be new to a vector that is not: nothing is known of it.
                 continue;
             }
-            evidence.news = evidence.news.max(judged.news);
+            member.notice(judged.news, parameters);
             errors[i] = judged.error.clamp(-parameters.joint_bound, parameters.joint_bound);
             sustained[i] = judged.sustained;
         }
@@ -146,7 +151,6 @@ impl Detector for DefaultDetector {
         let mut state = DefaultState {
             count: 0,
             maxima: [0.0; 2],
-            news: 0.0,
             tail: Tail::new(),
             fields: Vec::with_capacity(fields),
             blocks: Vec::new(),
@@ -207,21 +211,16 @@ impl Detector for DefaultDetector {
         state.tail.learn(strangeness, limit, state.count, is_seasonal);
 
         let (moment, lasting) = if is_vector {
-            state.news = evidence.news.max(state.news * (1.0 - 1.0 / parameters.memory_news));
-            let belief = (BELIEF_MIN + BELIEF_EXPLAINED * together.explained + state.news).min(1.0);
             let lasting = parameters.weight_vector_still * evidence.still
                 + parameters.weight_vector_sustained * together.sustained
                 + parameters.weight_field_sustained * together.field_sustained
                 + parameters.weight_dispersion * together.dispersion;
-            (belief * parameters.weight_moment * together.moment, belief * lasting)
+            (parameters.weight_moment * together.moment, lasting)
         } else {
-            (
-                evidence.news + parameters.weight_surprise * (surprise - parameters.surprise_usual).max(0.0),
-                0.0,
-            )
+            (parameters.candidate(evidence.news, surprise), 0.0)
         };
         let scale = parameters.onset_scale * believed(count - 1.0, parameters.caution);
-        out.onset = 0.0;
+        out.onset = ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone;
         for (strange, maximum) in [moment, lasting].into_iter().zip(&mut state.maxima) {
             let candidate = scale * strange;
             if candidate > *maximum {
@@ -244,7 +243,6 @@ impl Detector for DefaultDetector {
         out.u32(state.fields.len() as u32);
         out.u32(state.count);
         state.maxima.iter().for_each(|maximum| out.f64(*maximum));
-        out.f64(state.news);
         state.tail.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
         state.blocks.iter().for_each(|block| block.encode(&mut out));
@@ -260,7 +258,6 @@ impl Detector for DefaultDetector {
         let mut state = DefaultState {
             count: from.u32()?,
             maxima: [from.f64_in(0.0, f64::MAX)?, from.f64_in(0.0, f64::MAX)?],
-            news: from.f64_in(0.0, NOVELTY_MAX)?,
             tail: Tail::decode(&mut from)?,
             fields: Vec::new(),
             blocks: Vec::new(),
@@ -288,7 +285,7 @@ impl Detector for DefaultDetector {
 }
 
 /// How far what rests on `count` observations is believed, where `half` of them are worth one half.
-fn believed(count: f64, half: f64) -> f64 {
+pub(super) fn believed(count: f64, half: f64) -> f64 {
     count * count / (count * count + half * half)
 }
 

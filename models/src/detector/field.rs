@@ -128,6 +128,13 @@ pub(super) struct Judged {
     pub(super) sustained: f64,
 }
 
+impl Judged {
+    /// The evidence of a field by itself.
+    pub(super) fn strangeness(&self, parameters: &Parameters) -> f64 {
+        self.novelty / parameters.whole + self.magnitude + parameters.surprise_still * self.still
+    }
+}
+
 impl Field {
     pub(super) fn new(range: Option<Range>) -> Self {
         let mut lattices = [const { Lattice::new() }; LATTICES];

@@ -44,9 +44,11 @@ pub(super) struct Distance {
     pub(super) beyond: f64,
     /// How far each field is from what the others say of it, in its deviations given them, signed; 0 where it is missing.
     pub(super) given: [f64; BLOCK],
-    /// Share of a field's variance that the others explain (the squared multiple correlation), the mean of the fields that
-    /// are there: 0 where they have nothing in common, towards 1.
-    pub(super) explained: f64,
+    /// Share of each field's variance that the others explain (the squared multiple correlation): 0 where it has nothing in
+    /// common with them, or is missing, towards 1;
+    pub(super) explained: [f64; BLOCK],
+    /// and the mean of the fields that are there.
+    pub(super) explained_mean: f64,
 }
 
 impl Distance {
@@ -115,16 +117,17 @@ impl Joint {
             solved[i] = value / lower[i][i];
         }
         let mut given = [0.0; BLOCK];
-        let (mut explained, mut diagonal) = (0.0, 0);
+        let mut explained = [0.0; BLOCK];
+        let mut diagonal = 0;
         for i in 0..n {
             let precision = precision(&lower, n, i);
             given[i] = there[i] * solved[i] / precision.sqrt();
             let variance = self.covariance[diagonal] + ridge;
-            explained += there[i] * (1.0 - 1.0 / (variance * precision).max(1.0));
+            explained[i] = there[i] * (1.0 - 1.0 / (variance * precision).max(1.0));
             diagonal += i + 2;
         }
-        let explained = explained / f64::max(present, 1.0);
-        Distance { value, trust, beyond, given, explained }
+        let explained_mean = explained.iter().sum::<f64>() / f64::max(present, 1.0);
+        Distance { value, trust, beyond, given, explained, explained_mean }
     }
 
     /// Learns the errors whose distance was `distance`.
@@ -253,10 +256,13 @@ mod tests {
             assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
         }
         assert_eq!(distance.farthest(), distance.given[2]);
-        assert!((distance.explained - (0.64 + 0.64 + 0.0) / 3.0).abs() < 1e-12, "{}", distance.explained);
+        for (found, expected) in distance.explained.iter().zip([0.64, 0.64, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+        }
+        assert!((distance.explained_mean - (0.64 + 0.64) / 3.0).abs() < 1e-12);
         let missing = joint.distance(&[2.0, f64::NAN, 6.0], 0.0);
         assert_eq!(missing.given[..3], [2.0, 0.0, 3.0], "what is missing says nothing of the others");
-        assert_eq!(missing.explained, 0.0, "nor does it explain them");
+        assert_eq!(missing.explained_mean, 0.0, "nor does it explain them");
         assert!((missing.value - (13.0_f64 / 2.0).sqrt()).abs() < 1e-12);
     }
 

@@ -7,6 +7,7 @@ mod dwell;
 mod field;
 mod joint;
 mod lattice;
+mod member;
 mod novelty;
 mod parameters;
 mod season;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/7";
+const METHOD: &str = "kizashi/default/8";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +126,11 @@ impl Parameters {
         } else {
             magnitude
         }
+    }
+
+    /// What could be an onset of a single value: what is news, and what surprise is beyond the usual.
+    pub(super) fn candidate(&self, news: f64, surprise: f64) -> f64 {
+        news + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
     }
 
     /// The same with another value for the one of that name; `None` where none has it.

@@ -7,6 +7,7 @@
 mod anomalies;
 mod failures;
 mod labelled;
+mod machines;
 mod normal;
 mod processes;
 mod random;
@@ -16,6 +17,7 @@ mod vectors;
 pub use anomalies::Anomaly;
 pub use failures::{Cause, Failure, Fleet, FleetOptions, FleetPoint, Struck};
 pub use labelled::{Labelled, Strike, labelled, labelled_as, strike};
+pub use machines::{Machine, Watched, machine};
 pub use normal::{INTERVAL_MS, Kind, Series};
 pub use processes::{Disturbed, Process, process};
 pub use random::Random;

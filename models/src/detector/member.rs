@@ -1,0 +1,153 @@
+//! A field as one of a vector.
+
+use super::codec::{Decoder, Encoder};
+use super::default::believed;
+use super::field::{Judged, NOVELTY_MAX};
+use super::parameters::Parameters;
+use super::tail::Tail;
+use crate::detector::StateError;
+
+/// Observations more than of a single value after which half of an onset of a field by itself is believed: of many fields
+/// one or another shows something new for long.
+const CAUTION_MORE: f64 = 800.0;
+
+/// How far a distance from what the other fields say is believed, 1 at most: so much of it,
+struct Belief {
+    always: f64,
+    /// so much for the share of the field's variance that the others explain (the squared multiple correlation),
+    explained: f64,
+    /// and so much for a unit of what the field has shown lately that is new.
+    news: f64,
+}
+
+/// Of a moment little: a field that has nothing in common with the others jumps as it often does.
+const OF_A_MOMENT: Belief = Belief { always: 0.1, explained: 1.0, news: 0.5 };
+/// Of what lasts more, as jumps have no part in it.
+const OF_WHAT_LASTS: Belief = Belief { always: 0.25, explained: 1.5, news: 0.85 };
+/// Of all fields together, by the mean of what is explained.
+const OF_ALL: Belief = Belief { always: 0.3, explained: 1.5, news: 1.0 };
+
+impl Belief {
+    fn of(&self, explained: f64, news: f64) -> f64 {
+        (self.always + self.explained * explained + self.news * news).min(1.0)
+    }
+}
+
+/// How far what the others say of a field is believed.
+pub(super) struct Believed {
+    /// Of its error at this moment.
+    pub(super) moment: f64,
+    /// Of what lasts of that.
+    pub(super) lasting: f64,
+}
+
+/// What is kept of a field because it is one of a vector: what it would have if it were a series of its own, and what is
+/// known of it beside the others.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Member {
+    count: u32,
+    tail: Tail,
+    /// Decayed maximum of what could be an onset of it by itself.
+    maximum: f64,
+    /// Decayed maximum of its news.
+    pub(super) news: f64,
+    /// Recent mean of its squared error given the others', each cut.
+    pub(super) dispersion: f64,
+}
+
+impl Member {
+    pub(super) fn new() -> Self {
+        Member { count: 0, tail: Tail::new(), maximum: 0.0, news: 0.0, dispersion: 1.0 }
+    }
+
+    /// The onset that an observation is of the field by itself, and 0 where there is none. `is_seasonal` says whether the field
+    /// has a season.
+    pub(super) fn onset(
+        &mut self,
+        judged: &Judged,
+        is_seasonal: impl FnOnce() -> bool,
+        parameters: &Parameters,
+    ) -> f64 {
+        let before = f64::from(self.count);
+        self.count = self.count.saturating_add(1);
+        let strangeness = judged.strangeness(parameters);
+        let (surprise, limit) = self.tail.judge(strangeness, believed(before, parameters.caution_tail));
+        self.tail.learn(strangeness, limit, self.count, is_seasonal);
+        let candidate = parameters.onset_scale
+            * believed(before, parameters.caution + CAUTION_MORE)
+            * parameters.candidate(judged.news, surprise);
+        let onset = if candidate > self.maximum { candidate } else { 0.0 };
+        self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
+        onset
+    }
+
+    /// Takes in what the field showed that is new.
+    pub(super) fn notice(&mut self, news: f64, parameters: &Parameters) {
+        self.news = news.max(self.news * (1.0 - 1.0 / parameters.memory_news));
+    }
+
+    /// How far what the others say of the field is believed, where they explain so much of its variance.
+    pub(super) fn believed(&self, explained: f64) -> Believed {
+        Believed {
+            moment: OF_A_MOMENT.of(explained, self.news),
+            lasting: OF_WHAT_LASTS.of(explained, self.news),
+        }
+    }
+
+    pub(super) fn encode(&self, out: &mut Encoder) {
+        out.u32(self.count);
+        self.tail.encode(out);
+        [self.maximum, self.news, self.dispersion].into_iter().for_each(|value| out.f64(value));
+    }
+
+    /// Reads one whose dispersion is at most `dispersion_max`.
+    pub(super) fn decode(from: &mut Decoder, dispersion_max: f64) -> Result<Self, StateError> {
+        Ok(Member {
+            count: from.u32()?,
+            tail: Tail::decode(from)?,
+            maximum: from.f64_in(0.0, f64::MAX)?,
+            news: from.f64_in(0.0, NOVELTY_MAX)?,
+            dispersion: from.f64_in(0.0, dispersion_max)?,
+        })
+    }
+}
+
+/// How far the distance of all `members` together is believed, where of a field's variance the others explain so much in the
+/// mean.
+pub(super) fn believed_of_all(members: &[Member], explained: f64) -> f64 {
+    OF_ALL.of(explained, members.iter().fold(0.0, |news, member| news.max(member.news)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(news: f64, magnitude: f64) -> Judged {
+        Judged { novelty: news, news, still: 0.0, error: magnitude, magnitude, sustained: 0.0 }
+    }
+
+    #[test]
+    fn what_is_new_to_a_field_is_its_onset_once_and_later_than_that_of_a_single_value() {
+        let (mut member, parameters) = (Member::new(), Parameters::default());
+        let mut onset = |news| member.onset(&judged(news, 0.3), || false, &parameters);
+        assert!(onset(1.0) < 1e-6, "nothing is believed of the first");
+        (0..200).for_each(|_| assert_eq!(onset(0.0), 0.0));
+        let young = onset(1.0);
+        (0..4000).for_each(|_| assert_eq!(onset(0.0), 0.0));
+        let grown = onset(1.0);
+        assert!(grown > 10.0 * young && young > 0.0, "{young} then {grown}");
+        assert_eq!(onset(0.9), 0.0, "it is hidden by the one before");
+    }
+
+    #[test]
+    fn a_jump_of_a_field_like_no_other_is_believed_little_where_it_is_nothing_new() {
+        let mut member = Member::new();
+        let jumps_often = member.believed(0.0);
+        assert!(jumps_often.moment < 0.2 && jumps_often.lasting > jumps_often.moment);
+        assert_eq!(member.believed(0.9).moment, 1.0, "others say what it should be");
+        member.notice(2.0, &Parameters::default());
+        assert_eq!(member.believed(0.0).moment, 1.0, "it is new");
+        (0..500).for_each(|_| member.notice(0.0, &Parameters::default()));
+        assert!(member.believed(0.0).moment < 0.2, "it is long ago");
+    }
+}
