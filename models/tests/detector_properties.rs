@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(6u8), any::<u8>()]) {
+    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(7u8), any::<u8>()]) {
         let detector = DefaultDetector::default();
         let mut bytes = bytes;
         bytes.insert(0, version);
@@ -185,15 +185,18 @@ fn a_wide_state_with_covariances_that_no_fields_have_is_refused_or_harmless() {
     }
     let mut bytes = Vec::new();
     detector.encode(&state, &mut bytes);
-    // Joint distributions are at the end: of any two numbers there one becomes about 1, 1,000 or a million, either way.
-    let end = bytes.len() - 2 * 8 * (21 + 4);
+    // The joint distributions, each of a count, a spread and 21 covariances, stand before what is known of each field as one of a
+    // vector, of which none has highest evidences yet: of any two numbers there one becomes about 1, 1,000 or a million, either
+    // way.
+    let end = bytes.len() - 6 * (4 + 64 * 2 + 4 + 4 + 1 + 1 + 3 * 8);
+    let start = end - 2 * (4 + 12 + 21 * 8);
     for (first, second) in
         [([0xf0, 0x3f], [0x8f, 0xc0]), ([0x8f, 0x40], [0x2e, 0xc1]), ([0x2e, 0x41], [0x2e, 0x41])]
     {
-        for at in end..bytes.len() - 1 {
+        for at in start..end - 1 {
             let mut altered = bytes.clone();
             altered[at..at + 2].copy_from_slice(&first);
-            let other = (at + 8 * 5).min(bytes.len() - 2);
+            let other = (at + 8 * 5).min(end - 2);
             altered[other..other + 2].copy_from_slice(&second);
             goes_on(&detector, &altered, 6);
         }
@@ -218,6 +221,30 @@ fn a_field_that_comes_later_leaves_the_others_as_they_were() {
     assert!((scored.fields[0].expected - before.expected).abs() < 2.0);
     assert!(scored.surprise.is_finite());
     assert_eq!(scored.fields.len(), 39);
+}
+
+#[test]
+fn a_field_that_is_infinite_is_not_an_onset_for_ever() {
+    let detector = DefaultDetector::default();
+    let largest = |from: i64, then: f64| {
+        let (mut state, mut scored) = (detector.new_state(&[None; 4]), Scored::default());
+        let mut largest = 0.0_f64;
+        for i in 0..20_000_i64 {
+            let mut row: Vec<f64> = (0..4).map(|field| (i * i % (7 + field)) as f64).collect();
+            if i >= from {
+                row[1] = then;
+            }
+            detector.step(&mut state, i * 60_000, &row, &mut scored);
+            if i > 15_000 {
+                largest = largest.max(scored.onset);
+            }
+        }
+        largest
+    };
+    for from in [0, 700] {
+        let (infinite, missing) = (largest(from, f64::INFINITY), largest(from, f64::NAN));
+        assert!(infinite < 1.5 * missing, "from {from} on: {infinite}, {missing} where it is missing");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) struct Together {
     pub(super) sustained: f64,
     /// Sustained distance of the field where it is farthest from what those of the others say.
     pub(super) field_sustained: f64,
-    /// Root of the largest dispersion.
+    /// Root of the dispersion, where it is largest.
     pub(super) dispersion: f64,
 }
 
@@ -60,10 +60,10 @@ impl Block {
         self.members.len() == BLOCK
     }
 
-    pub(super) fn add_field(&mut self) {
+    pub(super) fn add_field(&mut self, member: Member) {
         self.now.add_field();
         self.lately.add_field();
-        self.members.push(Member::new());
+        self.members.push(member);
     }
 
     pub(super) fn member(&mut self, field: usize) -> &mut Member {
@@ -86,6 +86,7 @@ impl Block {
         let mut dispersion = 0.0_f64;
         for (i, member) in self.members.iter_mut().enumerate() {
             if errors[i].is_nan() {
+                member.notice(0.0, parameters);
                 continue;
             }
             let (given, given_lately) = (now.given[i].abs(), lately.given[i].abs());
@@ -144,7 +145,7 @@ mod tests {
     /// Two fields that say the same of each other, but for a little noise, after so many rows.
     fn twins(rows: u32) -> Block {
         let mut block = Block::new();
-        (0..2).for_each(|_| block.add_field());
+        (0..2).for_each(|_| block.add_field(Member::new()));
         for row in 0..rows {
             let (x, noise) = (f64::from(row * 37 % 41) / 10.0 - 2.0, f64::from(row * 17 % 11) / 50.0 - 0.1);
             block.step(&[x, x + noise], &[0.1 * x, 0.1 * x], &Parameters::default());

@@ -4,6 +4,7 @@ use super::block::{Block, Together};
 use super::codec::{Decoder, Encoder};
 use super::field::Field;
 use super::joint::BLOCK;
+use super::member::Member;
 use super::parameters::Parameters;
 use super::tail::Tail;
 use super::{Detector, FieldScore, Range, Scored, StateError};
@@ -19,8 +20,8 @@ const STATE_VERSION: u8 = 7;
 /// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
 /// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
 /// by the series' own past. The onset of a single value is what novelty is more than the usual one, and an unusual surprise,
-/// where that exceeds its decayed maximum. Of a vector there are two: what its moment says, and what lasts, each with a
-/// maximum of its own, so that neither hides the other.
+/// where that exceeds its decayed maximum. Of a vector there are two more: what its moment says, and what lasts, each with a
+/// maximum of its own, so that neither hides the other; and each field has that of a single value.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -131,6 +132,16 @@ impl DefaultDetector {
     }
 }
 
+impl DefaultState {
+    /// Puts a field into the last block, or into a new one.
+    fn push_member(&mut self, member: Member) {
+        if self.blocks.last().is_none_or(Block::is_full) {
+            self.blocks.push(Block::new());
+        }
+        self.blocks.last_mut().expect("pushed above").add_field(member);
+    }
+}
+
 impl Default for DefaultDetector {
     /// The detector of `models/default.snapshot`.
     fn default() -> Self {
@@ -161,17 +172,15 @@ impl Detector for DefaultDetector {
 
     fn add_field(&self, state: &mut DefaultState, range: Option<Range>) {
         state.fields.push(Field::new(range));
-        let added = match state.fields.len() {
-            1 => 0,
+        match state.fields.len() {
+            1 => {}
             // The first was alone so far.
-            2 => 2,
-            _ => 1,
-        };
-        for _ in 0..added {
-            if state.blocks.last().is_none_or(Block::is_full) {
-                state.blocks.push(Block::new());
+            2 => {
+                let first = Member::grown(state.count, state.tail.clone(), state.maxima[0]);
+                state.push_member(first);
+                state.push_member(Member::new());
             }
-            state.blocks.last_mut().expect("pushed above").add_field();
+            _ => state.push_member(Member::new()),
         }
     }
 

@@ -205,14 +205,15 @@ impl Field {
     }
 
     /// Judges `value`, which is not NaN, by the forecast and by what came before it, then learns it. An infinite
-    /// one teaches nothing but that it was there.
+    /// one teaches nothing but that it was there, so that it is not news for ever.
     pub(super) fn judge(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> Judged {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         let judged = if self.count == 0 {
             if value.abs() < VALUE_MAX {
                 self.lattices[VALUE].novelty(value, 1.0);
             }
-            Judged { novelty: 1.0, news: 1.0, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
+            let news = 1.0 - self.usual_novelty;
+            Judged { novelty: 1.0, news, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
         } else {
             let log_restless = self.log_restless();
             let error = (value - forecast.values[forecast.best]) / forecast.error;
@@ -226,6 +227,8 @@ impl Field {
         };
         if value.abs() < VALUE_MAX {
             self.learn(value, &judged, forecast, parameters);
+        } else {
+            self.usual_novelty += (judged.novelty - self.usual_novelty) / parameters.memory;
         }
         judged
     }

@@ -60,6 +60,11 @@ impl Member {
         Member { count: 0, tail: Tail::new(), maximum: 0.0, news: 0.0, dispersion: 1.0 }
     }
 
+    /// What is known of a field that was a series of its own for `count` observations.
+    pub(super) fn grown(count: u32, tail: Tail, maximum: f64) -> Self {
+        Member { count, tail, maximum, ..Member::new() }
+    }
+
     /// The onset that an observation is of the field by itself, and 0 where there is none. `is_seasonal` says whether the field
     /// has a season.
     pub(super) fn onset(
@@ -81,7 +86,7 @@ impl Member {
         onset
     }
 
-    /// Takes in what the field showed that is new.
+    /// Takes in what the field showed that is new: 0 where it is missing.
     pub(super) fn notice(&mut self, news: f64, parameters: &Parameters) {
         self.news = news.max(self.news * (1.0 - 1.0 / parameters.memory_news));
     }

@@ -23,7 +23,7 @@ pub struct Scored {
     /// Surprise s = -log10 p: one in 10^s observations of this series is stranger. At least 0, finite.
     pub surprise: f64,
     /// How new the observation is in kind, on a scale like that of surprise, where that exceeds the series' decayed
-    /// recent maximum (of a vector one of two: of its moment, and of what lasts); else 0. At least 0, finite.
+    /// recent maximum (of a vector one of several: of its moment, of what lasts, and of each field alone); else 0. At least 0, finite.
     pub onset: f64,
     /// onset / (onset + c): 0 to 1, never saturating.
     pub anomaly_score: f64,

@@ -82,7 +82,7 @@ pub struct Parameters {
     /// Weight of the recent mean of a field's squared distances from what the others say, of the field where it is most: a
     /// correlation that is broken makes none of them large.
     pub weight_dispersion: f64,
-    /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a series of one value: what is far from every
+    /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a single value: what is far from every
     /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
     pub weight_surprise: f64,
     /// The surprise that adds nothing to the onset: one in ten thousand observations has as much.
@@ -91,7 +91,7 @@ pub struct Parameters {
     pub onset_scale: f64,
     /// Observations over which the recent maximum, that an onset must exceed, falls by 63 %.
     pub onset_memory: f64,
-    /// Observations after which half of an onset is believed.
+    /// Observations after which half of an onset is believed; of a field of a vector by itself later (`member.rs`).
     pub caution: f64,
     /// Observations after which half of the extrapolation of the tail is believed.
     pub caution_tail: f64,

@@ -16,7 +16,7 @@ use std::ops::Range;
 pub enum Machine {
     /// A computer under a load that has a day: 12 to 38 fields, a row a minute.
     Server,
-    /// A vessel, or two, that is filled, heated, and drained: 9 to 26 fields, a row a minute.
+    /// One to three vessels that are filled, heated, and drained: 5 to 28 fields, a row a minute.
     Plant,
     /// A pump in a loop: 8 fields, a row a second, 1,000 to 1,400 of them, and one fault.
     Rig,
@@ -102,6 +102,17 @@ fn plan(
         at += apart + random.below(2 * apart);
     }
     plan
+}
+
+/// The plan as it came to pass: of each fault the rows from the first to the last in which it changed something, and none of
+/// one that changed nothing, as a valve that sticks while it is closed anyway.
+fn came_to_pass(plan: Plan, changed: &[bool]) -> Plan {
+    let seen = plan.into_iter().filter_map(|(kind, rows)| {
+        let first = rows.clone().find(|row| changed[*row])?;
+        let last = rows.rev().find(|row| changed[*row])?;
+        Some((kind, first..last + 1))
+    });
+    seen.collect()
 }
 
 /// What is wrong in a row, and what share of it has passed.

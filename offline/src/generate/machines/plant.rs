@@ -1,6 +1,6 @@
 //! Vessels that are filled, heated and drained, again and again.
 
-use super::{Plan, at_row, follow, plan, rounded};
+use super::{Plan, at_row, came_to_pass, follow, plan, rounded};
 use crate::generate::random::Random;
 
 /// What may be wrong.
@@ -69,8 +69,8 @@ impl Vessel {
         }
     }
 
-    /// A minute passes.
-    fn next(&mut self, fault: &str, row: usize, values: &mut Vec<f64>, random: &mut Random) {
+    /// A minute passes. Says whether the fault has changed something.
+    fn next(&mut self, fault: &str, row: usize, values: &mut Vec<f64>, random: &mut Random) -> bool {
         let done = match self.step {
             Step::Fill => self.level >= 0.9,
             Step::Heat => self.heat >= 80.0,
@@ -124,6 +124,14 @@ impl Vessel {
             about(0.2 + 5.0 * heater * strength + 0.5 * inlet, 2.0) * power,
         ];
         values.extend(fields.into_iter().zip(self.shown).filter(|(_, shown)| *shown).map(|(value, _)| value));
+        match fault {
+            "" => false,
+            "valve closed" => inlet > 0.0,
+            "weak heater" => heater > 0.0,
+            "drained early" => outlet > on(self.step == Step::Drain),
+            "power lost" => inlet + heater > 0.0 || self.shown[7] || self.shown[8],
+            _ => true,
+        }
     }
 }
 
@@ -133,14 +141,14 @@ pub(super) fn watch(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let plan = plan(random, rows, &FAULTS, (0.4 * rows as f64) as usize, 600, |random, _| {
         random.magnitude(15.0, 150.0)
     });
-    let (mut air, mut values) = (0.0, Vec::new());
-    for row in 0..rows {
+    let (mut air, mut values, mut changed) = (0.0, Vec::new(), vec![false; rows]);
+    for (row, changed) in changed.iter_mut().enumerate() {
         let (fault, _) = at_row(&plan, row);
         for (at, vessel) in vessels.iter_mut().enumerate() {
-            vessel.next(if at == 0 { fault } else { "" }, row, &mut values, random);
+            *changed |= vessel.next(if at == 0 { fault } else { "" }, row, &mut values, random);
         }
         air = random.autoregressive(air, 0.995);
         values.push(rounded(20.0 + 2.0 * air, 0.1));
     }
-    (values, plan)
+    (values, came_to_pass(plan, &changed))
 }

@@ -1,6 +1,6 @@
 //! A computer under load.
 
-use super::{Plan, at_row, follow, plan, rounded};
+use super::{Plan, at_row, came_to_pass, follow, plan, rounded};
 use crate::generate::random::Random;
 use crate::generate::season::DAY_MS;
 use std::f64::consts::TAU;
@@ -64,7 +64,7 @@ impl Field {
                 now: 0.0,
                 noise: 0.5 * noise,
             },
-            _ => Self::Setting { value: rounded(scale, 1.0) },
+            _ => Self::Setting { value: rounded(scale, 1.0).max(1.0) },
         }
     }
 
@@ -117,6 +117,11 @@ impl Field {
         }
     }
 
+    /// Whether it is a job that works in a row as it should.
+    fn works(&self, row: usize) -> bool {
+        matches!(self, Self::Job { every, works, .. } if row % every < *works)
+    }
+
     /// What a fault needs so that it can be seen.
     fn shows(&self, fault: &str) -> bool {
         match fault {
@@ -141,9 +146,12 @@ pub(super) fn watch(random: &mut Random, times: &[i64]) -> (Vec<f64>, Plan) {
     let mut fields: Vec<Field> = (0..count).map(|_| Field::new(random)).collect();
     let kinds: Vec<&str> =
         FAULTS.into_iter().filter(|fault| fields.iter().any(|field| field.shows(fault))).collect();
-    let plan = plan(random, rows, &kinds, (0.4 * rows as f64) as usize, 500, |random, _| {
-        random.magnitude(10.0, 200.0)
+    let plan = plan(random, rows, &kinds, (0.4 * rows as f64) as usize, 500, |random, kind| {
+        // Bursts of a dozen rows are usual.
+        let least = if kind == "busy disk" { 40.0 } else { 10.0 };
+        random.magnitude(least, 200.0)
     });
+    let mut changed = vec![false; rows];
     let day = random.between(0.2, 0.8);
     let (spread, lasting) = (random.between(0.1, 0.4), random.between(0.8, 0.98));
     let (mut deviation, mut last) = (random.normal(), vec![0.0; count]);
@@ -151,6 +159,7 @@ pub(super) fn watch(random: &mut Random, times: &[i64]) -> (Vec<f64>, Plan) {
     let mut values = Vec::with_capacity(rows * count);
     for (row, time_ms) in times.iter().enumerate() {
         let (fault, _) = at_row(&plan, row);
+        changed[row] = fields.iter().any(|field| field.shows(fault) && !field.works(row));
         deviation = random.autoregressive(deviation, lasting);
         let turn = libm::sin(TAU * (time_ms % DAY_MS) as f64 / DAY_MS as f64);
         let load = libm::exp(day * turn + spread * deviation);
@@ -171,5 +180,5 @@ pub(super) fn watch(random: &mut Random, times: &[i64]) -> (Vec<f64>, Plan) {
             values.push(value);
         }
     }
-    (values, plan)
+    (values, came_to_pass(plan, &changed))
 }
