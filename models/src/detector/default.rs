@@ -229,7 +229,8 @@ impl Detector for DefaultDetector {
             (parameters.candidate(evidence.news, surprise), 0.0)
         };
         let scale = parameters.onset_scale * believed(count - 1.0, parameters.caution);
-        out.onset = ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone;
+        out.onset =
+            if is_vector { ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone } else { 0.0 };
         for (strange, maximum) in [moment, lasting].into_iter().zip(&mut state.maxima) {
             let candidate = scale * strange;
             if candidate > *maximum {

@@ -9,6 +9,7 @@ mod failures;
 mod labelled;
 mod machines;
 mod normal;
+mod plan;
 mod processes;
 mod random;
 mod season;

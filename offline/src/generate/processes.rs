@@ -1,6 +1,7 @@
 //! Series whose rhythm is no clock's: machines, levels that wander, load.
 
 use super::normal::{INTERVAL_MS, START_MS};
+use super::plan::{Plan, Spacing, at_row, plan};
 use super::random::Random;
 use super::season::DAY_MS;
 use std::f64::consts::TAU;
@@ -96,31 +97,16 @@ pub fn process(process: Process, seed: u64) -> Disturbed {
     Disturbed { name: format!("{process}-{seed:016x}"), times, values, disturbances }
 }
 
-type Plan = Vec<(&'static str, Range<usize>)>;
-
-/// Where a series of so many rows is disturbed, and how; `length` gives the rows of each disturbance.
-fn plan(
+/// Where a process of so many rows is disturbed.
+fn disturb(
     random: &mut Random,
     rows: usize,
     process: Process,
     length: impl Fn(&mut Random, &str) -> f64,
 ) -> Plan {
-    let kinds = process.disturbances();
-    let mut at = (rows as f64 * LEARNING) as usize + random.below(LEARNING_MORE);
-    let mut plan = Vec::new();
-    while at + APART < rows {
-        let kind = kinds[random.below(kinds.len())];
-        let length = length(random, kind) as usize;
-        plan.push((kind, at..at + length));
-        at += APART + random.below(APART_MORE);
-    }
-    plan
-}
-
-/// What disturbs a row, and what share of the disturbance has passed.
-fn at_row(plan: &Plan, row: usize) -> (&'static str, f64) {
-    let found = plan.iter().find(|(_, rows)| rows.contains(&row));
-    found.map_or(("", 0.0), |(kind, rows)| (kind, (row - rows.start) as f64 / rows.len() as f64))
+    let learning = (rows as f64 * LEARNING) as usize;
+    let spacing = Spacing { learning, learning_more: LEARNING_MORE, apart: APART, apart_more: APART_MORE };
+    plan(random, rows, process.disturbances(), &spacing, length)
 }
 
 /// A waveform over turns: some harmonics, and up to three pulses.
@@ -150,7 +136,8 @@ fn cycle(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let height_varies = if random.chance(0.5) { 0.0 } else { 0.1 };
     let noise = random.magnitude(0.02, 0.3);
     let (usual, other) = (waveform(random), waveform(random));
-    let plan = plan(random, rows, Process::Cycle, |random, _| (period * random.between(1.0, 2.0)).max(16.0));
+    let plan =
+        disturb(random, rows, Process::Cycle, |random, _| (period * random.between(1.0, 2.0)).max(16.0));
     let flat = usual(random.uniform());
     let (mut turns, mut speed, mut height) = (random.uniform(), 1.0, 1.0);
     let mut value = |row| {
@@ -185,7 +172,7 @@ fn switch(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let stays: Vec<f64> = levels.iter().map(|_| random.magnitude(8.0, 150.0)).collect();
     let varies = random.between(0.02, 0.3);
     let noise = if random.chance(0.4) { 0.0 } else { random.magnitude(0.005, 0.3) };
-    let plan = plan(random, rows, Process::Switch, |random, _| random.magnitude(30.0, 200.0));
+    let plan = disturb(random, rows, Process::Switch, |random, _| random.magnitude(30.0, 200.0));
     let (mut at, mut left) = (0, stays[0]);
     let mut value = |row| {
         let (kind, share) = at_row(&plan, row);
@@ -210,7 +197,7 @@ fn walk(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let pull = random.magnitude(1e-4, 1e-2);
     let momentum = random.between(0.0, 0.9);
     let noise = if random.chance(0.5) { 0.0 } else { random.between(0.1, 2.0) };
-    let plan = plan(random, rows, Process::Walk, |random, kind| match kind {
+    let plan = disturb(random, rows, Process::Walk, |random, kind| match kind {
         "spike" => 2.0,
         "jump" | "runs away" => 60.0,
         _ => random.magnitude(30.0, 200.0),
@@ -240,7 +227,7 @@ fn load(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let spread = random.between(0.2, 1.0);
     let day = if random.chance(0.5) { random.between(0.3, 1.0) } else { 0.0 };
     let rows_a_day = DAY_MS as f64 / INTERVAL_MS as f64;
-    let plan = plan(random, rows, Process::Load, |random, kind| match kind {
+    let plan = disturb(random, rows, Process::Load, |random, kind| match kind {
         "peak" => 3.0,
         "none" => random.between(5.0, 55.0),
         _ => random.magnitude(30.0, 200.0),

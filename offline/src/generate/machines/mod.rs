@@ -7,9 +7,13 @@ mod rig;
 mod server;
 
 use super::normal::START_MS;
+use super::plan::{Plan, Spacing};
 use super::random::Random;
 use std::fmt;
 use std::ops::Range;
+
+/// Share of the rows before the first fault.
+const LEARNING: f64 = 0.4;
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,26 +86,10 @@ pub fn machine(machine: Machine, seed: u64) -> Watched {
     Watched { name: format!("{machine}-{seed:016x}"), fields: values.len() / rows, times, values, faults }
 }
 
-type Plan = Vec<(&'static str, Range<usize>)>;
-
-/// Faults of these kinds, once `learning` rows have gone, `apart` rows or more from the beginning of one to that of the next.
-fn plan(
-    random: &mut Random,
-    rows: usize,
-    kinds: &[&'static str],
-    learning: usize,
-    apart: usize,
-    length: impl Fn(&mut Random, &str) -> f64,
-) -> Plan {
-    let mut at = learning + random.below(apart);
-    let mut plan = Vec::new();
-    while at + apart < rows {
-        let kind = kinds[random.below(kinds.len())];
-        let length = length(random, kind) as usize;
-        plan.push((kind, at..at + length));
-        at += apart + random.below(2 * apart);
-    }
-    plan
+/// Faults come once [`LEARNING`] of the rows have gone, `apart` rows or more from one beginning to the next.
+fn spacing(rows: usize, apart: usize) -> Spacing {
+    let learning = (LEARNING * rows as f64) as usize;
+    Spacing { learning, learning_more: apart, apart, apart_more: 2 * apart }
 }
 
 /// The plan as it came to pass: of each fault the rows from the first to the last in which it changed something, and none of
@@ -113,12 +101,6 @@ fn came_to_pass(plan: Plan, changed: &[bool]) -> Plan {
         Some((kind, first..last + 1))
     });
     seen.collect()
-}
-
-/// What is wrong in a row, and what share of it has passed.
-fn at_row(plan: &Plan, row: usize) -> (&'static str, f64) {
-    let found = plan.iter().find(|(_, rows)| rows.contains(&row));
-    found.map_or(("", 0.0), |(kind, rows)| (kind, (row - rows.start) as f64 / rows.len() as f64))
 }
 
 /// A value to a number of steps of its unit, as meters give it.

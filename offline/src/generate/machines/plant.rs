@@ -1,6 +1,7 @@
 //! Vessels that are filled, heated and drained, again and again.
 
-use super::{Plan, at_row, came_to_pass, follow, plan, rounded};
+use super::{came_to_pass, follow, rounded, spacing};
+use crate::generate::plan::{Plan, at_row, plan};
 use crate::generate::random::Random;
 
 /// What may be wrong.
@@ -138,9 +139,7 @@ impl Vessel {
 /// Values row by row, and what was wrong, with the first vessel.
 pub(super) fn watch(random: &mut Random, rows: usize) -> (Vec<f64>, Plan) {
     let mut vessels: Vec<Vessel> = (0..1 + random.below(3)).map(|_| Vessel::new(random)).collect();
-    let plan = plan(random, rows, &FAULTS, (0.4 * rows as f64) as usize, 600, |random, _| {
-        random.magnitude(15.0, 150.0)
-    });
+    let plan = plan(random, rows, &FAULTS, &spacing(rows, 600), |random, _| random.magnitude(15.0, 150.0));
     let (mut air, mut values, mut changed) = (0.0, Vec::new(), vec![false; rows]);
     for (row, changed) in changed.iter_mut().enumerate() {
         let (fault, _) = at_row(&plan, row);

@@ -1,6 +1,7 @@
 //! A pump that turns water round a loop, recorded for some minutes.
 
-use super::{Plan, at_row, follow, rounded};
+use super::{follow, rounded};
+use crate::generate::plan::{Plan, at_row};
 use crate::generate::random::Random;
 
 /// What may be wrong.

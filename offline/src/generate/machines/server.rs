@@ -1,6 +1,7 @@
 //! A computer under load.
 
-use super::{Plan, at_row, came_to_pass, follow, plan, rounded};
+use super::{came_to_pass, follow, rounded, spacing};
+use crate::generate::plan::{Plan, at_row, plan};
 use crate::generate::random::Random;
 use crate::generate::season::DAY_MS;
 use std::f64::consts::TAU;
@@ -146,7 +147,7 @@ pub(super) fn watch(random: &mut Random, times: &[i64]) -> (Vec<f64>, Plan) {
     let mut fields: Vec<Field> = (0..count).map(|_| Field::new(random)).collect();
     let kinds: Vec<&str> =
         FAULTS.into_iter().filter(|fault| fields.iter().any(|field| field.shows(fault))).collect();
-    let plan = plan(random, rows, &kinds, (0.4 * rows as f64) as usize, 500, |random, kind| {
+    let plan = plan(random, rows, &kinds, &spacing(rows, 500), |random, kind| {
         // Bursts of a dozen rows are usual.
         let least = if kind == "busy disk" { 40.0 } else { 10.0 };
         random.magnitude(least, 200.0)
