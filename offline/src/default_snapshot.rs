@@ -45,6 +45,13 @@ fn parameters() -> Parameters {
         onset_memory: 140.0,
         caution: 80.0,
         caution_tail: 30.0,
+        caution_rarity: 1000.0,
+        onset_thousandth: 1.0,
+        onset_decade: 1.25,
+        onset_exceedances: 8.0,
+        onset_thousandth_vector: 9.0,
+        onset_decade_vector: 0.65,
+        onset_exceedances_vector: 4.0,
         onset_half: 4.0,
     }
 }

@@ -6,12 +6,13 @@ use super::field::Field;
 use super::joint::BLOCK;
 use super::member::Member;
 use super::parameters::Parameters;
+use super::rarity::Rarity;
 use super::tail::Tail;
 use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 7;
+const STATE_VERSION: u8 = 8;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -36,6 +37,8 @@ pub struct DefaultState {
     /// Decayed maxima of what could be an onset: of a single value or a vector's moment, and of what lasts of a vector.
     maxima: [f64; 2],
     tail: Tail,
+    /// Of the onsets of all of it.
+    rarity: Rarity,
     fields: Vec<Field>,
     blocks: Vec<Block>,
 }
@@ -61,6 +64,9 @@ const STILL: f64 = 0.5;
 /// What the onset of a field by itself counts for in that of a vector, beside distances that say more of fields that hang
 /// together: so much, by the fourth root of their number, since of many fields one or another shows something new more often.
 const ONSET_ALONE: f64 = 4.0;
+/// What is surprising by its evidence, or by its onset, is this much less so than by either alone: of two that had nothing in
+/// common it would be log10(2).
+const TWO_LOOKS: f64 = 0.1;
 /// What counts of a vector's evidence: with its joint magnitude it would reach beyond what a tail tells apart.
 const VECTOR_EVIDENCE: f64 = 0.36;
 
@@ -163,6 +169,7 @@ impl Detector for DefaultDetector {
             count: 0,
             maxima: [0.0; 2],
             tail: Tail::new(),
+            rarity: Rarity::new(),
             fields: Vec::with_capacity(fields),
             blocks: Vec::new(),
         };
@@ -177,6 +184,8 @@ impl Detector for DefaultDetector {
             // The first was alone so far.
             2 => {
                 let first = Member::grown(state.count, state.tail.clone(), state.maxima[0]);
+                // Onsets of vectors are of another size.
+                state.rarity = Rarity::new();
                 state.push_member(first);
                 state.push_member(Member::new());
             }
@@ -196,7 +205,7 @@ impl Detector for DefaultDetector {
             self.step_fields(time_ms, fields, blocks.next(), values, scores, &mut evidence);
         }
         if evidence.present == 0.0 {
-            (out.surprise, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0);
+            (out.surprise, out.by_evidence, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0, 0.0);
             return;
         }
         state.count = state.count.saturating_add(1);
@@ -215,7 +224,7 @@ impl Detector for DefaultDetector {
         let strangeness = moving + parameters.surprise_still * evidence.still;
         let trust = believed(count - 1.0, parameters.caution_tail);
         let (surprise, limit) = state.tail.judge(strangeness, trust);
-        out.surprise = surprise;
+        out.by_evidence = surprise;
         let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
         state.tail.learn(strangeness, limit, state.count, is_seasonal);
 
@@ -239,6 +248,11 @@ impl Detector for DefaultDetector {
             *maximum = candidate.max(*maximum * (1.0 - 1.0 / parameters.onset_memory));
         }
         out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
+        let usual = parameters.usual_onsets(is_vector);
+        let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
+        let rarity = if out.onset > 0.0 { trust_rarity * state.rarity.judge(out.onset, usual) } else { 0.0 };
+        state.rarity.learn(out.onset, usual);
+        out.surprise = (out.by_evidence.max(rarity) - TWO_LOOKS * trust_rarity).max(0.0);
 
         let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
         for field in &mut out.fields {
@@ -254,6 +268,7 @@ impl Detector for DefaultDetector {
         out.u32(state.count);
         state.maxima.iter().for_each(|maximum| out.f64(*maximum));
         state.tail.encode(&mut out);
+        state.rarity.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
         state.blocks.iter().for_each(|block| block.encode(&mut out));
     }
@@ -269,6 +284,7 @@ impl Detector for DefaultDetector {
             count: from.u32()?,
             maxima: [from.f64_in(0.0, f64::MAX)?, from.f64_in(0.0, f64::MAX)?],
             tail: Tail::decode(&mut from)?,
+            rarity: Rarity::decode(&mut from)?,
             fields: Vec::new(),
             blocks: Vec::new(),
         };

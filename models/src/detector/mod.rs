@@ -5,11 +5,13 @@ mod codec;
 mod default;
 mod dwell;
 mod field;
+mod highest;
 mod joint;
 mod lattice;
 mod member;
 mod novelty;
 mod parameters;
+mod rarity;
 mod season;
 mod spread;
 mod tail;
@@ -20,8 +22,11 @@ pub use parameters::Parameters;
 /// What a detector says of one observation. Buffers are reused from call to call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scored {
-    /// Surprise s = -log10 p: one in 10^s observations of this series is stranger. At least 0, finite.
+    /// Surprise s = -log10 p: one in 10^s observations of this series is stranger, by its evidence or by its onset. At least
+    /// 0, finite.
     pub surprise: f64,
+    /// The same by the evidence of this observation alone. At least 0, finite.
+    pub by_evidence: f64,
     /// How new the observation is in kind, on a scale like that of surprise, where that exceeds the series' decayed
     /// recent maximum (of a vector one of several: of its moment, of what lasts, and of each field alone); else 0. At least 0, finite.
     pub onset: f64,

@@ -1,11 +1,12 @@
 //! The parameters of the built-in detector, each with its reason.
 
+use super::rarity::Usual;
 use crate::snapshot::detector;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/8";
+const METHOD: &str = "kizashi/default/9";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +96,22 @@ pub struct Parameters {
     pub caution: f64,
     /// Observations after which half of the extrapolation of the tail is believed.
     pub caution_tail: f64,
+    /// Observations after which half of an onset's rarity is believed.
+    pub caution_rarity: f64,
+    /// The onset that one observation in a thousand exceeds, of a single value without anomalies: it differs little from
+    /// series to series of the generator.
+    pub onset_thousandth: f64,
+    /// How much more one in ten thousand has.
+    pub onset_decade: f64,
+    /// Exceedances that this stands on: fewer where rarer onsets fall more slowly.
+    pub onset_exceedances: f64,
+    /// The onset that one vector in a thousand without anomalies exceeds.
+    pub onset_thousandth_vector: f64,
+    /// How much more one in ten thousand vectors has.
+    pub onset_decade_vector: f64,
+    /// Exceedances that this stands on: the onset of a field alone, which is rarer, falls more slowly than what fields say of
+    /// each other.
+    pub onset_exceedances_vector: f64,
     /// The onset at which the anomaly score is one half.
     pub onset_half: f64,
 }
@@ -131,6 +148,23 @@ impl Parameters {
     /// What could be an onset of a single value: what is news, and what surprise is beyond the usual.
     pub(super) fn candidate(&self, news: f64, surprise: f64) -> f64 {
         news + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
+    }
+
+    /// The onsets of a series without anomalies.
+    pub(super) fn usual_onsets(&self, is_vector: bool) -> Usual {
+        if is_vector {
+            Usual {
+                thousandth: self.onset_thousandth_vector,
+                decade: self.onset_decade_vector,
+                exceedances: self.onset_exceedances_vector,
+            }
+        } else {
+            Usual {
+                thousandth: self.onset_thousandth,
+                decade: self.onset_decade,
+                exceedances: self.onset_exceedances,
+            }
+        }
     }
 
     /// The same with another value for the one of that name; `None` where none has it.
@@ -194,6 +228,17 @@ impl Parameters {
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
             caution: value("caution", 1.0..=1e9, |p| p.caution)?,
             caution_tail: value("caution_tail", 1.0..=1e9, |p| p.caution_tail)?,
+            caution_rarity: value("caution_rarity", 1.0..=1e9, |p| p.caution_rarity)?,
+            onset_thousandth: value("onset_thousandth", 0.0..=1e3, |p| p.onset_thousandth)?,
+            onset_decade: value("onset_decade", 1e-3..=1e3, |p| p.onset_decade)?,
+            onset_exceedances: value("onset_exceedances", 0.1..=1e3, |p| p.onset_exceedances)?,
+            onset_thousandth_vector: value("onset_thousandth_vector", 0.0..=1e3, |p| {
+                p.onset_thousandth_vector
+            })?,
+            onset_decade_vector: value("onset_decade_vector", 1e-3..=1e3, |p| p.onset_decade_vector)?,
+            onset_exceedances_vector: value("onset_exceedances_vector", 0.1..=1e3, |p| {
+                p.onset_exceedances_vector
+            })?,
             onset_half: value("onset_half", 1e-3..=1e3, |p| p.onset_half)?,
         })
     }

@@ -1,6 +1,7 @@
 //! From evidence to surprise: the series' own distribution of evidence, with a tail that extrapolates.
 
 use super::codec::{Decoder, Encoder};
+use super::highest::Highest;
 use crate::detector::StateError;
 use std::f64::consts::LN_10;
 
@@ -26,9 +27,7 @@ const BODY: f64 = 10.0;
 /// but no flatter than so many times that from four times as many: a body of two humps says nothing of the tail.
 const SHOULDER: f64 = 4.0;
 const FLATTER_MAX: f64 = 3.0;
-/// So few exceedances stand behind the slope of the tail. With it uncertain, the share of new observations far out is
-/// that of a generalised Pareto distribution of shape 1 / so many, not of an exponential one (the predictive
-/// distribution under a gamma prior); this also keeps a surprise of 20 from being claimed of any series.
+/// So few exceedances stand behind the slope of the tail, which also keeps a surprise of 20 from being claimed of any series.
 const EXCEEDANCES: f64 = 10.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
@@ -53,10 +52,9 @@ const GROWN: [u32; 2] = [1024, 2048];
 /// are larger than any that it will make.
 const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
-/// So many of the highest past evidences are kept as they were: bins are too wide to rank them, where all that is usual
-/// comes to one or two values (zeros among others, a change of hours).
-const HIGHEST: usize = 12;
-/// Those of the first observations are none of them: they came from models that had still to learn.
+/// The highest past evidences are kept as they were: bins are too wide to rank them, where all that is usual comes to one or
+/// two values (zeros among others, a change of hours). Those of the first observations are none of them: they came from models
+/// that had still to learn.
 const RANKED_FROM: u32 = 400;
 /// They rank what is new where there are at least so many.
 const RANKED_MIN: usize = 5;
@@ -90,25 +88,12 @@ pub(super) struct Tail {
     since: u32,
     /// and whether another had been before it.
     repeated: bool,
-    /// The highest evidences, the highest first,
-    highest: [f32; HIGHEST],
-    /// how many are known,
-    ranks: u8,
-    /// and of how many observations they are the highest.
-    ranked: u32,
+    highest: Highest,
 }
 
 impl Tail {
     pub(super) fn new() -> Self {
-        Tail {
-            counts: [0; BINS],
-            total: 0,
-            since: u32::MAX,
-            repeated: false,
-            highest: [0.0; HIGHEST],
-            ranks: 0,
-            ranked: 0,
-        }
+        Tail { counts: [0; BINS], total: 0, since: u32::MAX, repeated: false, highest: Highest::new() }
     }
 
     /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
@@ -121,18 +106,23 @@ impl Tail {
 
     /// The surprise of what is as high as the highest; 0 of what isn't.
     fn judge_by_rank(&self, evidence: f64, trust: f64) -> f64 {
-        let highest = &self.highest[..usize::from(self.ranks)];
+        if !self.highest.may_rank(evidence) {
+            return 0.0;
+        }
+        let highest = self.highest.ranked();
+        let highest = highest.values();
         let (Some(first), Some(last)) = (highest.first(), highest.last()) else { return 0.0 };
         let (first, last) = (f64::from(*first), f64::from(*last));
         if highest.len() < RANKED_MIN || evidence <= last {
             return 0.0;
         }
-        let total = f64::from(self.ranked) + PRIOR;
+        let of = f64::from(self.highest.of());
+        let total = of + PRIOR;
         let above = highest.iter().take_while(|other| f64::from(**other) >= evidence).count();
         if above == 0 {
             let decade = ((first - last) / libm::log10(highest.len() as f64)).max(DECADE_MIN);
-            let trust = trust * (f64::from(self.ranked) / BEYOND_KNOWN).min(1.0);
-            let beyond = BEYOND_HIGHEST * decades((evidence - first) / decade * trust);
+            let trust = trust * (of / BEYOND_KNOWN).min(1.0);
+            let beyond = BEYOND_HIGHEST * decades((evidence - first) / decade * trust, EXCEEDANCES);
             return libm::log10(total) + beyond;
         }
         let (high, low) = (f64::from(highest[above - 1]), f64::from(highest[above]));
@@ -180,7 +170,7 @@ impl Tail {
                     let decade = decade.max(DECADE_MIN);
                     let base = -libm::log10(tail);
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
-                    let beyond = decades((evidence - edge) / decade * trust);
+                    let beyond = decades((evidence - edge) / decade * trust, EXCEEDANCES);
                     // What was seen before is no rarer than that.
                     let seen = share.map_or(f64::INFINITY, |share| -libm::log10(share));
                     return ((base + beyond).min(seen.max(base)), learnt);
@@ -218,7 +208,7 @@ impl Tail {
             self.since = self.since.saturating_add(1);
         }
         if count >= RANKED_FROM {
-            self.rank(learnt as f32);
+            self.highest.learn(learnt as f32);
         }
         self.counts[bin_of(learnt)] += 1;
         self.total += 1;
@@ -230,44 +220,17 @@ impl Tail {
         }
     }
 
-    /// Puts `evidence` among the highest if it is one of them.
-    fn rank(&mut self, evidence: f32) {
-        let ranks = usize::from(self.ranks);
-        let at = self.highest[..ranks].iter().take_while(|other| **other >= evidence).count();
-        // Behind the last it has that rank only where there are no others.
-        if at < ranks || at < HIGHEST && self.ranked == u32::from(self.ranks) {
-            let ranks = (ranks + 1).min(HIGHEST);
-            self.highest[at..ranks].rotate_right(1);
-            self.highest[at] = evidence;
-            self.ranks = ranks as u8;
-        }
-        self.ranked += 1;
-    }
-
-    /// Forgets half of the past: every second one of the highest, as of all others.
     fn halve(&mut self) {
         self.counts.iter_mut().for_each(|count| *count /= 2);
         self.total = self.counts.iter().map(|count| u32::from(*count)).sum();
-        self.ranked /= 2;
-        let ranks = usize::from(self.ranks / 2);
-        for i in 0..ranks {
-            self.highest[i] = self.highest[2 * i + 1];
-        }
-        self.highest[ranks..].fill(0.0);
-        self.ranks = ranks as u8;
-        if ranks == 0 && self.ranked > 0 {
-            let bin = self.counts.iter().rposition(|count| *count > 0);
-            self.highest[0] = (bin.map_or(0.0, |bin| (bin + 1) as f64) * WIDTH) as f32;
-            self.ranks = 1;
-        }
+        self.highest.forget();
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         self.counts.iter().for_each(|count| out.u16(*count));
         out.u32(self.since);
-        out.u32(self.ranked);
-        out.bytes(&[u8::from(self.repeated), self.ranks]);
-        self.highest[..usize::from(self.ranks)].iter().for_each(|evidence| out.f32(*evidence));
+        out.bytes(&[u8::from(self.repeated)]);
+        self.highest.encode(out);
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
@@ -276,29 +239,21 @@ impl Tail {
             *count = from.u16()?;
         }
         read.since = from.u32()?;
-        read.ranked = from.u32()?;
         read.repeated = from.u8_to(1)? == 1;
-        read.ranks = from.u8_to(HIGHEST as u8)?;
-        let mut highest = f32::MAX;
-        for evidence in &mut read.highest[..usize::from(read.ranks)] {
-            highest = from.f32_in(0.0, highest)?;
-            *evidence = highest;
-        }
+        read.highest = Highest::decode(from, TOTAL_MAX)?;
         read.total = read.counts.iter().map(|count| u32::from(*count)).sum();
         if read.total >= TOTAL_MAX {
             return Err(StateError(format!("{} observations in the tail", read.total)));
-        }
-        // A halved bin is rounded down, so the histogram may count fewer, but by no more than a bin's each.
-        if read.ranked > read.total + BINS as u32 {
-            return Err(StateError(format!("the highest of {} in {} observations", read.ranked, read.total)));
         }
         Ok(read)
     }
 }
 
-/// Decades of surprise beyond where the tail is known, of so many as an exponential tail would have.
-fn decades(exponential: f64) -> f64 {
-    EXCEEDANCES * libm::log10(1.0 + exponential * LN_10 / EXCEEDANCES)
+/// Decades of surprise beyond where the tail is known, of so many as an exponential tail would have, where its slope stands on
+/// so many exceedances: the share of new observations far out is that of a generalised Pareto distribution of shape
+/// 1 / `exceedances` (the predictive distribution under a gamma prior).
+pub(super) fn decades(exponential: f64, exceedances: f64) -> f64 {
+    exceedances * libm::log10(1.0 + exponential * LN_10 / exceedances)
 }
 
 fn bin_of(evidence: f64) -> usize {

@@ -195,7 +195,13 @@ mod tests {
             FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.25, still: false },
             FieldScore { expected: 1.0, lower: 0.0, upper: 2.0, contribution: 0.75, still: false },
         ];
-        let scored = Scored { surprise, onset: surprise, anomaly_score: 0.5, fields: fields.to_vec() };
+        let scored = Scored {
+            surprise,
+            by_evidence: surprise,
+            onset: surprise,
+            anomaly_score: 0.5,
+            fields: fields.to_vec(),
+        };
         take(Seen {
             series: "x",
             fields: &["a".into(), "b".into()],

@@ -243,7 +243,7 @@ impl<D: Detector> Engine<D> {
         detector.step(&mut series.detector, local_ms, values, scored);
         let in_range = |score: f64| (0.0..f64::INFINITY).contains(&score);
         assert!(
-            in_range(scored.surprise) && in_range(scored.onset),
+            in_range(scored.surprise) && in_range(scored.onset) && in_range(scored.by_evidence),
             "a detector's scores are finite: {scored:?}"
         );
         series.observations += 1;
@@ -301,18 +301,19 @@ impl<D: Detector> Engine<D> {
             return;
         }
         // By itself, or together with those before it; of the young little is known, so no run counts.
-        let (surprise, onset) = if ignored { (0.0, 0.0) } else { (scored.surprise, scored.onset) };
+        let (by_evidence, onset) = if ignored { (0.0, 0.0) } else { (scored.by_evidence, scored.onset) };
         let run = if series.observations < YOUNG {
             0.0
         } else {
-            series.run.observe(surprise, onset, scored.fields.len() > 1)
+            series.run.observe(by_evidence, onset, scored.fields.len() > 1)
         };
-        let rarity = run.max(surprise);
+        let rarity = run.max(scored.surprise);
         if ignored || rarity < SURPRISE_MIN || series.run.onset().max(onset) < ONSET_MIN {
             return;
         }
         let budget = policy.map_or(config.false_alerts_per_week, |policy| policy.false_alerts_per_week);
-        let threshold = series.budget.threshold(budget, &series.pace, series.observations);
+        let fields = scored.fields.len();
+        let threshold = series.budget.threshold(budget, &series.pace, series.observations, fields);
         if rarity < threshold {
             return;
         }

@@ -35,6 +35,7 @@ impl Detector for Told {
         assert!(time_ms >= state[0], "the engine gives times that do not fall");
         state[0] = time_ms;
         out.surprise = values[0].abs().max(0.0);
+        out.by_evidence = out.surprise;
         out.onset = values[0].max(0.0);
         out.anomaly_score = out.onset / (out.onset + 1.0);
         out.fields.clear();
