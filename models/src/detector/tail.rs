@@ -138,6 +138,17 @@ impl Tail {
         let shoulder = SHOULDER * tail;
         let bin = bin_of(evidence);
 
+        // Most evidence is below the tail's edge: then nothing but its own bin matters.
+        let counts_above: u32 = self.counts[bin + 1..].iter().map(|count| u32::from(*count)).sum();
+        let upper = (f64::from(counts_above) + PRIOR_SURVIVAL[bin + 1]) / total;
+        if upper > tail {
+            let counts_in = f64::from(counts_above + u32::from(self.counts[bin]));
+            let lower = (counts_in + PRIOR_SURVIVAL[bin]) / total;
+            let within = (evidence / WIDTH - bin as f64).min(1.0);
+            let share = lower + (upper - lower) * within;
+            return ((-libm::log10(share)).max(0.0), f64::INFINITY);
+        }
+
         let mut above = 0;
         let mut upper = PRIOR_SURVIVAL[BINS] / total;
         let mut tail_edge = None;
