@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -40,6 +40,11 @@ const COUNTED: [(&str, u64); 6] = [
     ("write:pieces:", 60),
 ];
 
+/// No event of an alert comes for so long: a watcher has it much sooner.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What all watchers saw.
+type Watched = Arc<Mutex<Vec<AlertEvent>>>;
 /// Id of the shard and sequence number, and the record put there.
 type Acknowledged = HashMap<(String, String), Vec<u8>>;
 
@@ -52,7 +57,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut acknowledged = Acknowledged::new();
-    let mut events: Vec<AlertEvent> = Vec::new();
+    let events = Watched::default();
     let mut token = String::new();
     let (mut unsent, mut with_open_alert, mut counted) = (Vec::new(), 0, 0);
 
@@ -68,7 +73,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
             counted += 1;
             continue;
         };
-        let watcher = tokio::spawn(watch(service.url(), token.clone()));
+        let watcher = tokio::spawn(watch(service.url(), token.clone(), Arc::clone(&events)));
         let count = Arc::new(AtomicU64::new(0));
         let total = unsent.len() as u64;
         let senders = send(service.url(), std::mem::take(&mut unsent), &mut random, &count);
@@ -85,26 +90,24 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
             acknowledged.extend(taken);
             unsent.extend(left);
         }
-        let (seen, last_token) = watcher.await.unwrap();
-        events.extend(seen);
-        token = last_token;
+        token = watcher.await.unwrap();
         with_open_alert += usize::from(has_open_alert(&data).await);
     }
 
     // What was never acknowledged is put again, as a producer would; then all comes to rest.
     let service = Service::start_with(&data, CONFIG, &[]);
-    let watcher = tokio::spawn(watch(service.url(), token));
+    let watcher = tokio::spawn(watch(service.url(), token, Arc::clone(&events)));
     let count = Arc::new(AtomicU64::new(0));
     for (taken, left) in send(service.url(), unsent, &mut random, &count).join_all().await {
         acknowledged.extend(taken);
         assert_eq!(left.len(), 0, "the service takes what it was not asked to die of");
     }
     settle(&service).await;
-    let listed = list(&service).await;
+    let (listed, watched) = list_in_a_pause(&service, &events).await;
     assert!(service.stop().status.success());
-    events.extend(watcher.await.unwrap().0);
+    watcher.await.unwrap();
 
-    assert_watched_once(&events, &listed);
+    assert_watched_once(&watched, &listed);
     let lost = stored::missing(&data, &acknowledged).await;
     println!(
         "{kills} kills, {counted} of them at counted moments, {with_open_alert} with an open alert; {} records acknowledged, {} \
@@ -197,25 +200,45 @@ fn send(
     senders
 }
 
-/// Watches until the service is gone; gives what was seen and the last token.
-async fn watch(url: String, mut token: String) -> (Vec<AlertEvent>, String) {
-    let mut seen = Vec::new();
-    let Ok(channel) = connect(&url).await else { return (seen, token) };
+/// Watches until the service is gone; gives the last token.
+async fn watch(url: String, mut token: String, seen: Watched) -> String {
+    let Ok(channel) = connect(&url).await else { return token };
     let mut alerts = AlertsClient::new(channel);
     if token.is_empty() {
         match alerts.list_alerts(ListAlertsRequest::default()).await {
             Ok(answer) => token = answer.into_inner().watch_token,
-            Err(_) => return (seen, token),
+            Err(_) => return token,
         }
     }
     let request = WatchAlertsRequest { resume_token: token.clone(), ..Default::default() };
-    let Ok(answer) = alerts.watch_alerts(request).await else { return (seen, token) };
+    let Ok(answer) = alerts.watch_alerts(request).await else { return token };
     let mut events = answer.into_inner();
     while let Ok(Some(event)) = events.message().await {
         token.clone_from(&event.resume_token);
-        seen.push(event);
+        seen.lock().unwrap().push(event);
     }
-    (seen, token)
+    token
+}
+
+/// Lists the alerts while none opens or closes, as series go silent on a slow machine, and what was watched so far.
+async fn list_in_a_pause(
+    service: &Service,
+    watched: &Watched,
+) -> (Vec<kizashi_proto::v1::Alert>, Vec<AlertEvent>) {
+    let count = || watched.lock().unwrap().len();
+    loop {
+        let before = count();
+        tokio::time::sleep(PAUSE).await;
+        if count() != before {
+            continue;
+        }
+        let listed = list(service).await;
+        tokio::time::sleep(PAUSE).await;
+        let watched = watched.lock().unwrap();
+        if watched.len() == before {
+            return (listed, watched.clone());
+        }
+    }
 }
 
 /// Every alert that is listed was seen to open and to close, once; and nothing else was.
