@@ -44,6 +44,8 @@ fn parameters() -> Parameters {
         onset_scale: 2.7,
         onset_memory: 140.0,
         caution: 80.0,
+        young_discount: 0.2,
+        young_until: 2000.0,
         caution_tail: 30.0,
         caution_rarity: 1000.0,
         onset_thousandth: 1.0,

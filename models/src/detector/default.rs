@@ -247,12 +247,14 @@ impl Detector for DefaultDetector {
             }
             *maximum = candidate.max(*maximum * (1.0 - 1.0 / parameters.onset_memory));
         }
-        out.anomaly_score = out.onset / (out.onset + parameters.onset_half);
         let usual = parameters.usual_onsets(is_vector);
         let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
         let rarity = if out.onset > 0.0 { trust_rarity * state.rarity.judge(out.onset, usual) } else { 0.0 };
         state.rarity.learn(out.onset, usual);
         out.surprise = (out.by_evidence.max(rarity) - TWO_LOOKS * trust_rarity).max(0.0);
+        let young = 1.0 - believed(count - 1.0, parameters.young_until);
+        let grown = out.onset * (1.0 - parameters.young_discount * young);
+        out.anomaly_score = grown / (grown + parameters.onset_half);
 
         let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
         for field in &mut out.fields {

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/9";
+const METHOD: &str = "kizashi/default/10";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +94,11 @@ pub struct Parameters {
     pub onset_memory: f64,
     /// Observations after which half of an onset is believed; of a field of a vector by itself later (`member.rs`).
     pub caution: f64,
+    /// Share of an onset that the anomaly score leaves out where the series is young: what is usual goes on being learnt for thousands of
+    /// observations, and of two onsets of a size that of the older series means more.
+    pub young_discount: f64,
+    /// Observations after which half of that is over: so many that it hardly ranks the onsets of a short series anew.
+    pub young_until: f64,
     /// Observations after which half of the extrapolation of the tail is believed.
     pub caution_tail: f64,
     /// Observations after which half of an onset's rarity is believed.
@@ -227,6 +232,8 @@ impl Parameters {
             onset_scale: value("onset_scale", 1e-3..=100.0, |p| p.onset_scale)?,
             onset_memory: value("onset_memory", 1.0..=1e9, |p| p.onset_memory)?,
             caution: value("caution", 1.0..=1e9, |p| p.caution)?,
+            young_discount: value("young_discount", 0.0..=1.0, |p| p.young_discount)?,
+            young_until: value("young_until", 1.0..=1e9, |p| p.young_until)?,
             caution_tail: value("caution_tail", 1.0..=1e9, |p| p.caution_tail)?,
             caution_rarity: value("caution_rarity", 1.0..=1e9, |p| p.caution_rarity)?,
             onset_thousandth: value("onset_thousandth", 0.0..=1e3, |p| p.onset_thousandth)?,
