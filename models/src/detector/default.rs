@@ -249,9 +249,10 @@ impl Detector for DefaultDetector {
         }
         let usual = parameters.usual_onsets(is_vector);
         let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
-        let rarity = if out.onset > 0.0 { trust_rarity * state.rarity.judge(out.onset, usual) } else { 0.0 };
-        state.rarity.learn(out.onset, usual);
-        out.surprise = (out.by_evidence.max(rarity) - TWO_LOOKS * trust_rarity).max(0.0);
+        let (rarity, limit) =
+            if out.onset > 0.0 { state.rarity.judge(out.onset, usual) } else { (0.0, f64::INFINITY) };
+        state.rarity.learn(out.onset, limit);
+        out.surprise = (out.by_evidence.max(trust_rarity * rarity) - TWO_LOOKS * trust_rarity).max(0.0);
         let young = 1.0 - believed(count - 1.0, parameters.young_until);
         let grown = out.onset * (1.0 - parameters.young_discount * young);
         out.anomaly_score = grown / (grown + parameters.onset_half);

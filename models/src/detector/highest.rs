@@ -5,6 +5,8 @@ use crate::detector::StateError;
 
 /// How many are kept.
 pub(super) const HIGHEST: usize = 12;
+/// What a series shows before so many observations is none of them: it comes from models that have still to learn.
+pub(super) const RANKED_FROM: u32 = 400;
 
 /// The highest numbers of the present and of the one time before it, as they were.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +18,9 @@ pub(super) struct Highest {
 /// The highest of some numbers.
 #[derive(Clone, Debug, PartialEq)]
 struct Window {
-    /// The highest first.
+    /// The highest first, of as many as there were.
     values: [f32; HIGHEST],
-    /// How many are known,
-    ranks: u8,
-    /// and of how many numbers they are the highest.
+    /// Of how many numbers they are the highest.
     of: u32,
 }
 
@@ -96,15 +96,15 @@ impl Ranked {
 
 impl Window {
     fn new() -> Self {
-        Window { values: [0.0; HIGHEST], ranks: 0, of: 0 }
+        Window { values: [0.0; HIGHEST], of: 0 }
     }
 
     fn known(&self) -> &[f32] {
-        &self.values[..usize::from(self.ranks)]
+        &self.values[..HIGHEST.min(self.of as usize)]
     }
 
     fn is_full(&self) -> bool {
-        usize::from(self.ranks) == HIGHEST
+        self.known().len() == HIGHEST
     }
 
     fn lowest(&self) -> f64 {
@@ -113,13 +113,12 @@ impl Window {
 
     fn learn(&mut self, value: f32) {
         let at = self.known().iter().take_while(|other| **other >= value).count();
+        self.of += 1;
         if at < HIGHEST {
-            let ranks = (usize::from(self.ranks) + 1).min(HIGHEST);
+            let ranks = self.known().len();
             self.values[at..ranks].rotate_right(1);
             self.values[at] = value;
-            self.ranks = ranks as u8;
         }
-        self.of += 1;
     }
 
     fn encode(&self, out: &mut Encoder) {
@@ -132,9 +131,10 @@ impl Window {
         if of > most {
             return Err(StateError(format!("the highest of {of} numbers, {most} at most")));
         }
-        let mut read = Window { ranks: of.min(HIGHEST as u32) as u8, of, ..Window::new() };
+        let mut read = Window { of, ..Window::new() };
+        let ranks = read.known().len();
         let mut highest = f32::MAX;
-        for value in &mut read.values[..usize::from(read.ranks)] {
+        for value in &mut read.values[..ranks] {
             highest = from.f32_in(0.0, highest)?;
             *value = highest;
         }

@@ -94,8 +94,8 @@ pub struct Parameters {
     pub onset_memory: f64,
     /// Observations after which half of an onset is believed; of a field of a vector by itself later (`member.rs`).
     pub caution: f64,
-    /// Share of an onset that the anomaly score leaves out where the series is young: what is usual goes on being learnt for thousands of
-    /// observations, and of two onsets of a size that of the older series means more.
+    /// Share of an onset that the anomaly score leaves out where the series is young: what is usual goes on being learnt for
+    /// thousands of observations, and of two onsets of a size that of the older series means more.
     pub young_discount: f64,
     /// Observations after which half of that is over: so many that it hardly ranks the onsets of a short series anew.
     pub young_until: f64,

@@ -1,15 +1,13 @@
 //! How rare an onset is.
 
 use super::codec::{Decoder, Encoder};
-use super::highest::{HIGHEST, Highest};
+use super::highest::{HIGHEST, Highest, RANKED_FROM};
 use super::tail::decades;
 use crate::detector::StateError;
 use std::f64::consts::LN_10;
 
 /// Surprise of what one observation in a thousand has.
 const THOUSANDTH: f64 = 3.0;
-/// Onsets of the first observations are not learnt: they are of models that had still to learn.
-const LEARNT_FROM: u32 = 400;
 /// Onsets of the present and of the time before it, at most; when the present has half of them, what came before is forgotten.
 const COUNT_MAX: u32 = 8192;
 /// Observations that what is usual for any series counts for.
@@ -58,11 +56,12 @@ impl Rarity {
         self.seen
     }
 
-    /// Rarity of an onset, at least 0 and finite.
-    pub(super) fn judge(&self, onset: f64, usual: Usual) -> f64 {
+    /// Rarity of an onset, at least 0 and finite, and the most that is to be learnt of it.
+    pub(super) fn judge(&self, onset: f64, usual: Usual) -> (f64, f64) {
         let Slope { rare, edge, decade } = self.slope(usual);
         let beyond = (onset - edge) / decade;
-        (rare + if beyond > 0.0 { decades(beyond, usual.exceedances) } else { beyond }).max(0.0)
+        let rarity = rare + if beyond > 0.0 { decades(beyond, usual.exceedances) } else { beyond };
+        (rarity.max(0.0), (edge + decade * (LEARNT_MAX - rare)).max(0.0))
     }
 
     fn slope(&self, usual: Usual) -> Slope {
@@ -89,18 +88,13 @@ impl Rarity {
         }
     }
 
-    /// Takes in the onset of an observation.
-    pub(super) fn learn(&mut self, onset: f64, usual: Usual) {
+    /// Takes in the onset of an observation, or `limit` where that is less.
+    pub(super) fn learn(&mut self, onset: f64, limit: f64) {
         self.seen = self.seen.saturating_add(1);
-        if self.seen < LEARNT_FROM {
+        if self.seen < RANKED_FROM {
             return;
         }
-        let mut learnt = onset;
-        if onset > 0.0 {
-            let Slope { rare, edge, decade } = self.slope(usual);
-            learnt = onset.min((edge + decade * (LEARNT_MAX - rare)).max(0.0));
-        }
-        self.highest.learn(learnt as f32);
+        self.highest.learn(onset.min(limit) as f32);
         if self.highest.of_now() >= COUNT_MAX / 2 {
             self.highest.forget();
         }
@@ -123,17 +117,26 @@ mod tests {
 
     const USUAL: Usual = Usual { thousandth: 1.0, decade: 1.25, exceedances: 8.0 };
 
+    fn rarity_of(onset: f64, rarity: &Rarity) -> f64 {
+        rarity.judge(onset, USUAL).0
+    }
+
+    fn observe(rarity: &mut Rarity, onset: f64) {
+        let (_, limit) = rarity.judge(onset, USUAL);
+        rarity.learn(onset, limit);
+    }
+
     /// Lets a series go on for so many observations, one in a hundred of which has an onset, exponential with this decade.
     fn go_on(rarity: &mut Rarity, count: u32, decade: f64) {
         for i in 0..count {
             let share = (f64::from(i * 4099 % 8192) + 0.5) / 8192.0;
-            rarity.learn(decade * (-libm::log10(share) - 2.0).max(0.0), USUAL);
+            observe(rarity, decade * (-libm::log10(share) - 2.0).max(0.0));
         }
     }
 
     fn after(count: u32, decade: f64) -> Rarity {
         let mut rarity = Rarity::new();
-        go_on(&mut rarity, LEARNT_FROM + count, decade);
+        go_on(&mut rarity, RANKED_FROM + count, decade);
         rarity
     }
 
@@ -141,10 +144,10 @@ mod tests {
     fn of_a_young_series_an_onset_is_as_rare_as_of_any() {
         for rarity in [Rarity::new(), after(20, 1.25), after(600, 1.25), after(1500, 1.25)] {
             for (onset, expected) in [(1.0, 3.0), (2.25, 4.0)] {
-                let found = rarity.judge(onset, USUAL);
+                let found = rarity_of(onset, &rarity);
                 assert!((found - expected).abs() < 0.3, "{onset}: {found}");
             }
-            assert!(rarity.judge(7.25, USUAL) < 7.0, "far out less is claimed than 8");
+            assert!(rarity_of(7.25, &rarity) < 7.0, "far out less is claimed than 8");
         }
     }
 
@@ -152,7 +155,7 @@ mod tests {
     fn of_a_series_with_larger_onsets_the_same_one_is_less_rare_however_long_it_goes_on() {
         for count in [12_000, 40_000, 80_000] {
             let (usual, loud) = (after(count, 1.25), after(count, 4.0));
-            let [usual, loud] = [&usual, &loud].map(|rarity| rarity.judge(4.0, USUAL));
+            let [usual, loud] = [&usual, &loud].map(|rarity| rarity_of(4.0, rarity));
             assert!(usual > 4.0 && loud < usual - 0.8, "{count}: {usual} {loud}");
         }
     }
@@ -160,21 +163,21 @@ mod tests {
     #[test]
     fn a_series_that_becomes_quiet_is_known_to_be() {
         let mut rarity = after(12_000, 4.0);
-        let loud = rarity.judge(4.0, USUAL);
+        let loud = rarity_of(4.0, &rarity);
         go_on(&mut rarity, 20_000, 1.25);
-        assert!(rarity.judge(4.0, USUAL) > loud + 0.8);
+        assert!(rarity_of(4.0, &rarity) > loud + 0.8);
     }
 
     #[test]
     fn some_anomalies_do_not_hide_the_next_and_what_comes_again_and_again_is_usual() {
         let mut struck = after(8000, 1.25);
-        let before = struck.judge(9.0, USUAL);
-        (0..4).for_each(|_| struck.learn(9.0, USUAL));
-        let after_some = struck.judge(9.0, USUAL);
+        let before = rarity_of(9.0, &struck);
+        (0..4).for_each(|_| observe(&mut struck, 9.0));
+        let after_some = rarity_of(9.0, &struck);
         assert!(after_some > before - 0.6, "{before} {after_some}");
         for i in 0..40_000 {
-            struck.learn(if i % 50 == 0 { 9.0 } else { 0.0 }, USUAL);
-            let rarity = struck.judge(9.0, USUAL);
+            observe(&mut struck, if i % 50 == 0 { 9.0 } else { 0.0 });
+            let rarity = rarity_of(9.0, &struck);
             assert!(i < 8000 || rarity < 4.0, "{i}: {rarity}");
         }
     }
@@ -185,8 +188,8 @@ mod tests {
             past in prop::collection::vec(0.0..1e3f64, 0..60), a in 0.0..1e3f64, b in 0.0..1e3f64, count in 0..9000u32,
         ) {
             let mut rarity = after(count, 1.0);
-            past.iter().for_each(|onset| rarity.learn(*onset, USUAL));
-            let [low, high] = [a.min(b), a.max(b)].map(|onset| rarity.judge(onset, USUAL));
+            past.iter().for_each(|onset| observe(&mut rarity, *onset));
+            let [low, high] = [a.min(b), a.max(b)].map(|onset| rarity_of(onset, &rarity));
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high);
             let mut bytes = Vec::new();

@@ -1,7 +1,7 @@
 //! From evidence to surprise: the series' own distribution of evidence, with a tail that extrapolates.
 
 use super::codec::{Decoder, Encoder};
-use super::highest::Highest;
+use super::highest::{Highest, RANKED_FROM};
 use crate::detector::StateError;
 use std::f64::consts::LN_10;
 
@@ -53,10 +53,7 @@ const GROWN: [u32; 2] = [1024, 2048];
 const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 
 /// The highest past evidences are kept as they were: bins are too wide to rank them, where all that is usual comes to one or
-/// two values (zeros among others, a change of hours). Those of the first observations are none of them: they came from models
-/// that had still to learn.
-const RANKED_FROM: u32 = 400;
-/// They rank what is new where there are at least so many.
+/// two values (zeros among others, a change of hours). They rank what is new where there are at least so many.
 const RANKED_MIN: usize = 5;
 /// Beyond the highest of them, the fall of evidence over a decade goes on as among them, but the highest is itself a
 /// matter of chance, so only so much of the decades is claimed, and in proportion less where they are the highest of fewer
@@ -137,30 +134,26 @@ impl Tail {
         let body = (BODY * tail).min(0.9);
         let shoulder = SHOULDER * tail;
         let bin = bin_of(evidence);
+        let survival = |above: u32, i: usize| (f64::from(above) + PRIOR_SURVIVAL[i]) / total;
 
+        let above: u32 = self.counts[bin + 1..].iter().map(|count| u32::from(*count)).sum();
+        let upper = survival(above, bin + 1);
+        let lower = survival(above + u32::from(self.counts[bin]), bin);
+        let within = (evidence / WIDTH - bin as f64).min(1.0);
+        let share = lower + (upper - lower) * within;
+        let below_edge = || ((-libm::log10(share)).max(0.0), f64::INFINITY);
         // Most evidence is below the tail's edge: then nothing but its own bin matters.
-        let counts_above: u32 = self.counts[bin + 1..].iter().map(|count| u32::from(*count)).sum();
-        let upper = (f64::from(counts_above) + PRIOR_SURVIVAL[bin + 1]) / total;
         if upper > tail {
-            let counts_in = f64::from(counts_above + u32::from(self.counts[bin]));
-            let lower = (counts_in + PRIOR_SURVIVAL[bin]) / total;
-            let within = (evidence / WIDTH - bin as f64).min(1.0);
-            let share = lower + (upper - lower) * within;
-            return ((-libm::log10(share)).max(0.0), f64::INFINITY);
+            return below_edge();
         }
 
         let mut above = 0;
-        let mut upper = PRIOR_SURVIVAL[BINS] / total;
+        let mut upper = survival(0, BINS);
         let mut tail_edge = None;
         let mut steepest = f64::INFINITY;
-        let mut share = None;
         for i in (0..BINS).rev() {
             above += u32::from(self.counts[i]);
-            let lower = (f64::from(above) + PRIOR_SURVIVAL[i]) / total;
-            if i == bin {
-                let within = (evidence / WIDTH - i as f64).min(1.0);
-                share = Some(lower + (upper - lower) * within);
-            }
+            let lower = survival(above, i);
             if tail_edge.is_none() && lower > tail {
                 tail_edge = Some(crossing(i, lower, upper, tail));
             }
@@ -171,8 +164,9 @@ impl Tail {
                 let fall = edge - crossing(i, lower, upper, shoulder);
                 steepest = FLATTER_MAX * fall / libm::log10(SHOULDER);
             }
-            match (tail_edge, share) {
-                (Some(edge), _) if evidence > edge && lower > body => {
+            match tail_edge {
+                Some(edge) if evidence <= edge => return below_edge(),
+                Some(edge) if lower > body => {
                     let body_decades = libm::log10(body / tail);
                     let own = ((edge - crossing(i, lower, upper, body)) / body_decades).min(steepest);
                     let count = f64::from(self.total);
@@ -183,11 +177,8 @@ impl Tail {
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
                     let beyond = decades((evidence - edge) / decade * trust, EXCEEDANCES);
                     // What was seen before is no rarer than that.
-                    let seen = share.map_or(f64::INFINITY, |share| -libm::log10(share));
+                    let seen = -libm::log10(share);
                     return ((base + beyond).min(seen.max(base)), learnt);
-                }
-                (Some(edge), Some(share)) if evidence <= edge => {
-                    return ((-libm::log10(share)).max(0.0), f64::INFINITY);
                 }
                 _ => upper = lower,
             }
@@ -231,6 +222,7 @@ impl Tail {
         }
     }
 
+    /// Forgets half of the past, and of the highest those from before the last time.
     fn halve(&mut self) {
         self.counts.iter_mut().for_each(|count| *count /= 2);
         self.total = self.counts.iter().map(|count| u32::from(*count)).sum();

@@ -38,8 +38,14 @@ impl Budget {
         Self { allowance: 1.0, offset: 0.0, settled_ms: time_ms }
     }
 
-    /// The surprise that opens an alert of so many fields now; infinite for a series too young for any.
-    pub(super) fn threshold(&mut self, per_week: f64, pace: &Pace, observations: u64, fields: usize) -> f64 {
+    /// The surprise that opens an alert, of one value or a vector, now; infinite for a series too young for any.
+    pub(super) fn threshold(
+        &mut self,
+        per_week: f64,
+        pace: &Pace,
+        observations: u64,
+        is_vector: bool,
+    ) -> f64 {
         if observations < INFANT {
             return f64::INFINITY;
         }
@@ -52,7 +58,7 @@ impl Budget {
         // How fields hang together takes longer to be known than what each of them does.
         let caution = match young {
             true => 2.0,
-            false if fields > 1 => 1.0 + YOUNG as f64 / observations as f64,
+            false if is_vector => 1.0 + YOUNG as f64 / observations as f64,
             false => 1.0,
         };
         base * caution + self.offset
@@ -102,9 +108,9 @@ mod tests {
     #[test]
     fn the_threshold_is_what_the_budget_allows_at_the_series_pace() {
         let pace = paced(1000, 300_000);
-        let threshold = Budget::new(0).threshold(0.1, &pace, 10_000_000, 1);
+        let threshold = Budget::new(0).threshold(0.1, &pace, 10_000_000, false);
         assert!((threshold - 4.3045).abs() < 1e-3, "{threshold}");
-        assert!((Budget::new(0).threshold(1.0, &pace, 10_000_000, 1) - (threshold - 1.0)).abs() < 1e-9);
+        assert!((Budget::new(0).threshold(1.0, &pace, 10_000_000, false) - (threshold - 1.0)).abs() < 1e-9);
     }
 
     #[test]
@@ -113,19 +119,19 @@ mod tests {
         let mut false_alerts = 0.0;
         // Of a series that reports each second, in its first four weeks.
         for second in (30..4 * 604_800).step_by(30) {
-            false_alerts += 30.0 * libm::pow(10.0, -Budget::new(0).threshold(0.1, &pace, second, 1));
+            false_alerts += 30.0 * libm::pow(10.0, -Budget::new(0).threshold(0.1, &pace, second, false));
         }
         assert!((0.4..0.4 + 0.16).contains(&false_alerts), "{false_alerts}");
-        let two_minutes = Budget::new(0).threshold(0.1, &pace, 120, 1);
+        let two_minutes = Budget::new(0).threshold(0.1, &pace, 120, false);
         assert!((4.0..4.5).contains(&two_minutes), "{two_minutes}");
     }
 
     #[test]
     fn the_young_are_treated_with_caution() {
         let pace = paced(10, 300_000);
-        assert_eq!(Budget::new(0).threshold(0.1, &pace, 7, 1), f64::INFINITY);
-        assert!(Budget::new(0).threshold(0.1, &pace, 10, 1) > 8.0);
-        let [one, ten] = [1, 10].map(|fields| Budget::new(0).threshold(0.1, &pace, 60, fields));
+        assert_eq!(Budget::new(0).threshold(0.1, &pace, 7, false), f64::INFINITY);
+        assert!(Budget::new(0).threshold(0.1, &pace, 10, false) > 8.0);
+        let [one, ten] = [false, true].map(|is_vector| Budget::new(0).threshold(0.1, &pace, 60, is_vector));
         assert!((ten - 1.5 * one).abs() < 1e-9, "of vectors for longer: {ten} {one}");
     }
 
@@ -133,14 +139,14 @@ mod tests {
     fn alerts_beyond_the_allowance_raise_the_bar_and_time_lowers_it() {
         let mut pace = paced(1000, 300_000);
         let mut budget = Budget::new(0);
-        let first = budget.threshold(0.1, &pace, 1000, 1);
+        let first = budget.threshold(0.1, &pace, 1000, false);
         budget.spend();
-        assert_eq!(budget.threshold(0.1, &pace, 1000, 1), first, "the first is free");
+        assert_eq!(budget.threshold(0.1, &pace, 1000, false), first, "the first is free");
         (0..20).for_each(|_| budget.spend());
-        let raised = budget.threshold(0.1, &pace, 1000, 1);
+        let raised = budget.threshold(0.1, &pace, 1000, false);
         assert!((raised - first - OFFSET_MAX).abs() < 1e-9, "{raised}");
         pace.observe(pace.clock_ms() + 40 * WEEK_MS as i64);
         pace.observe(pace.clock_ms() + 300_000);
-        assert!(budget.threshold(0.1, &pace, 1002, 1) < first + 0.1);
+        assert!(budget.threshold(0.1, &pace, 1002, false) < first + 0.1);
     }
 }

@@ -302,18 +302,15 @@ impl<D: Detector> Engine<D> {
         }
         // By itself, or together with those before it; of the young little is known, so no run counts.
         let (by_evidence, onset) = if ignored { (0.0, 0.0) } else { (scored.by_evidence, scored.onset) };
-        let run = if series.observations < YOUNG {
-            0.0
-        } else {
-            series.run.observe(by_evidence, onset, scored.fields.len() > 1)
-        };
+        let is_vector = scored.fields.len() > 1;
+        let run =
+            if series.observations < YOUNG { 0.0 } else { series.run.observe(by_evidence, onset, is_vector) };
         let rarity = run.max(scored.surprise);
         if ignored || rarity < SURPRISE_MIN || series.run.onset().max(onset) < ONSET_MIN {
             return;
         }
         let budget = policy.map_or(config.false_alerts_per_week, |policy| policy.false_alerts_per_week);
-        let fields = scored.fields.len();
-        let threshold = series.budget.threshold(budget, &series.pace, series.observations, fields);
+        let threshold = series.budget.threshold(budget, &series.pace, series.observations, is_vector);
         if rarity < threshold {
             return;
         }
