@@ -145,6 +145,75 @@ fn a_weekly_season_is_expected_once_it_was_seen() {
     assert!(missed < 0.01, "{missed} of the observations of the last week were not expected");
 }
 
+/// 53 rows that rise, fall back to the middle in one step, and fall again: no clock's rhythm.
+fn turn(row: usize) -> f64 {
+    let turn = (row % 53) as f64 / 53.0;
+    if turn < 0.4 {
+        5.0 * turn
+    } else if turn < 0.5 {
+        1.0
+    } else {
+        4.0 * (1.0 - turn)
+    }
+}
+
+#[test]
+fn a_turn_unlike_those_before_is_surprising_where_each_of_its_values_is_usual() {
+    let (mut random, mut run) = (Random(8), Run::new(1));
+    for row in 0..53 * 80 {
+        let value = turn(row) + 0.05 * random.normal();
+        let scored = run.step(&[value]);
+        if row > 53 * 60 {
+            let field = &scored.fields[0];
+            assert!((field.expected - value).abs() < 0.7, "row {row}: {} for {value}", field.expected);
+            assert!(scored.surprise < 4.0, "{} in row {row}", scored.surprise);
+        }
+    }
+    let surprises = (0..53).rev().map(|row| run.step(&[turn(row) + 0.05 * random.normal()]).surprise);
+    let largest = surprises.fold(0.0, f64::max);
+    assert!(largest > 4.5, "{largest} in a turn that runs backwards");
+}
+
+#[test]
+fn what_lasts_off_the_beat_scores() {
+    let score_of = |shift: f64| {
+        let (mut random, mut run) = (Random(9), Run::new(1));
+        let mut score = 0.0_f64;
+        for row in 0..53 * 81 {
+            let shifted = if row < 53 * 80 { 0.0 } else { shift };
+            let scored = run.step(&[turn(row) + 0.05 * random.normal() + shifted]);
+            if row >= 53 * 80 {
+                score = score.max(scored.anomaly_score);
+            }
+        }
+        score
+    };
+    let (shifted, usual) = (score_of(-0.1), score_of(0.0));
+    assert!(
+        shifted > 0.5 && usual < 0.1,
+        "{shifted} of a turn a twentieth lower, {usual} of one that is not"
+    );
+}
+
+#[test]
+fn what_was_odd_about_one_turn_is_not_expected_of_the_next() {
+    const ODD: usize = 53 * 30 + 31;
+    for seed in 0..20 {
+        let (mut random, mut run) = (Random(seed), Run::new(1));
+        for row in 0..53 * 33 {
+            let usual = turn(row) + 0.05 * random.normal();
+            let scored = run.step(&[if row == ODD { usual + 3.0 } else { usual }]);
+            if row == ODD {
+                assert!(scored.surprise > 3.0, "{}", scored.surprise);
+            }
+            if row == ODD + 53 || row == ODD + 2 * 53 {
+                let expected = scored.fields[0].expected;
+                assert!((expected - usual).abs() < 0.4, "{expected} for {usual}, {} rows later", row - ODD);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_burst_in_a_young_series_is_an_onset_and_its_beginning_is_not() {
     for seed in 0..20 {

@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(8u8), any::<u8>()]) {
+    fn bytes_that_are_no_state_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), version in prop_oneof![Just(9u8), any::<u8>()]) {
         let detector = DefaultDetector::default();
         let mut bytes = bytes;
         bytes.insert(0, version);
@@ -203,12 +203,18 @@ fn a_wide_state_with_covariances_that_no_fields_have_is_refused_or_harmless() {
     }
 }
 
+/// A number of `0..below` that is another one for each `at`, without a rhythm.
+fn drawn(at: i64, below: i64) -> f64 {
+    let bits = at.wrapping_mul(at).wrapping_mul(0x5851_f42d_4c95_7f2d);
+    (bits >> 33).rem_euclid(below) as f64
+}
+
 #[test]
 fn a_field_that_comes_later_leaves_the_others_as_they_were() {
     let detector = DefaultDetector::default();
     let (mut state, mut scored) = (detector.new_state(&[None]), Scored::default());
     for i in 0..500 {
-        detector.step(&mut state, i * 60_000, &[(i % 5) as f64], &mut scored);
+        detector.step(&mut state, i * 60_000, &[drawn(i, 5)], &mut scored);
     }
     let before = scored.fields[0];
     for fields in 2..40 {
@@ -230,7 +236,7 @@ fn a_field_that_is_infinite_is_not_an_onset_for_ever() {
         let (mut state, mut scored) = (detector.new_state(&[None; 4]), Scored::default());
         let mut largest = 0.0_f64;
         for i in 0..20_000_i64 {
-            let mut row: Vec<f64> = (0..4).map(|field| (i * i % (7 + field)) as f64).collect();
+            let mut row: Vec<f64> = (0..4).map(|field| drawn(4 * i + field, 7 + field)).collect();
             if i >= from {
                 row[1] = then;
             }
@@ -248,9 +254,9 @@ fn a_field_that_is_infinite_is_not_an_onset_for_ever() {
 }
 
 #[test]
-fn the_state_of_a_value_fits_in_four_kilobytes() {
+fn the_state_of_a_value_fits_in_five_kilobytes() {
     let detector = DefaultDetector::default();
     let bytes = detector.state_bytes(&detector.new_state(&[None]));
-    assert!(bytes <= 4096, "{bytes}");
+    assert!(bytes <= 5000, "{bytes}");
     println!("{bytes} bytes");
 }

@@ -26,6 +26,7 @@ fn parameters() -> Parameters {
         weight_ended: 0.6,
         weight_context: 0.9,
         weight_residual: 0.7,
+        weight_rhythm: 0.5,
         whole: 3.5,
         surprise_still: 4.0,
         magnitude_knee: 4.0,

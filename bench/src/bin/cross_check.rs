@@ -17,7 +17,7 @@ use tempfile::TempDir;
 type Failure = Box<dyn std::error::Error>;
 
 /// What is chosen: the weights of the members of a field.
-const WEIGHTS: [fn(&mut Parameters) -> &mut f64; 8] = [
+const WEIGHTS: [fn(&mut Parameters) -> &mut f64; 9] = [
     |p| &mut p.weight_value,
     |p| &mut p.weight_change,
     |p| &mut p.weight_sustained,
@@ -26,6 +26,7 @@ const WEIGHTS: [fn(&mut Parameters) -> &mut f64; 8] = [
     |p| &mut p.weight_ended,
     |p| &mut p.weight_context,
     |p| &mut p.weight_residual,
+    |p| &mut p.weight_rhythm,
 ];
 const START: f64 = 0.4;
 const PASSES: usize = 2;

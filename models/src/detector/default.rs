@@ -12,11 +12,11 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 8;
+const STATE_VERSION: u8 = 9;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
-/// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week) with their
+/// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week, rhythm) with their
 /// mean errors, lattices of what the field has shown, counts of quantised contexts and of how long it stays where it
 /// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
 /// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise

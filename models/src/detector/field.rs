@@ -5,6 +5,7 @@ use super::dwell::Dwell;
 use super::lattice::Lattice;
 use super::novelty::{LEVELS, Novelty};
 use super::parameters::Parameters;
+use super::rhythm::Rhythm;
 use super::season::Season;
 use super::spread::{Spread, YOUNG};
 use crate::detector::{Range, StateError};
@@ -19,6 +20,8 @@ const PREFERENCE: f64 = 0.95;
 /// A profile counts as a season where its error is smaller than the fast level's by this factor: the steps of a profile
 /// that says nothing, from hour to hour, would be news.
 const SEASONAL: f64 = 0.9;
+/// A rhythm counts where its error is smaller than those of the fast level, the last value and the season by this factor.
+const RHYTHMIC: f64 = 0.9;
 /// Mean errors of the season beyond which its residual learns no more from one value.
 const RESIDUAL_CUT: f64 = 5.0;
 /// Mean errors to the end of the band at first: 99 % of Gaussian errors are within 2.58 deviations.
@@ -44,7 +47,7 @@ const RESTLESS_ERROR_MIN: f64 = 0.05;
 const RESTLESS_ALLOWANCE: f64 = 1.4;
 
 /// More novelty than all members can have together: as many as there are weights, of at most 10 each.
-pub(super) const NOVELTY_MAX: f64 = 80.0;
+pub(super) const NOVELTY_MAX: f64 = 90.0;
 
 /// Forecasts, the simplest first.
 const LEVEL: usize = 0;
@@ -53,16 +56,18 @@ const LAST: usize = 2;
 const DAILY: usize = 3;
 const WEEKLY: usize = 4;
 const SEASON: usize = 5;
-const FORECASTS: usize = 6;
+const RHYTHM: usize = 6;
+const FORECASTS: usize = 7;
 
-/// What the lattices stand on: the value, its change, its sustained distance from the season (or from the fast level, where
-/// there is none), the logarithm of how restless it is, and its distance from the season.
+/// What the lattices stand on: the value, its change, its sustained distance from the rhythm, or the season, or the fast level,
+/// the logarithm of how restless it is, its distance from the season, and from the rhythm.
 const VALUE: usize = 0;
 const CHANGE: usize = 1;
 const SUSTAINED: usize = 2;
 const RESTLESS: usize = 3;
 const RESIDUAL: usize = 4;
-const LATTICES: usize = 5;
+const OFF_BEAT: usize = 5;
+const LATTICES: usize = 6;
 
 /// What is kept of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +80,7 @@ pub(super) struct Field {
     last: f64,
     /// Recent mean of what the better season profile left unexplained.
     residual: f64,
-    /// Recent mean of the standardised distance from the season, or from the fast level where there is none.
+    /// Recent mean of the standardised distance from the rhythm, or the season, or the fast level.
     sustained: f64,
     /// Recent mean of the size of changes,
     restless: f64,
@@ -84,6 +89,8 @@ pub(super) struct Field {
     calm_error: Spread,
     errors: [Spread; FORECASTS],
     season: Season,
+    /// Of distances from the level.
+    rhythm: Rhythm,
     /// Levels of distance from the season.
     context: Novelty,
     /// Stays at one level of distance from the slow level,
@@ -104,6 +111,8 @@ pub(super) struct Forecast {
     season: usize,
     /// and whether it counts as a season.
     is_seasonal: bool,
+    /// Whether the rhythm counts as one.
+    is_rhythmic: bool,
     best: usize,
     /// Expected value; NaN while nothing is known.
     pub(super) expected: f64,
@@ -124,7 +133,7 @@ pub(super) struct Judged {
     pub(super) error: f64,
     /// Logarithmic size of the error.
     pub(super) magnitude: f64,
-    /// Recent mean of the standardised distance from the season, or the fast level, this value included.
+    /// Recent mean of the standardised distance from the rhythm, the season or the fast level, this value included.
     pub(super) sustained: f64,
 }
 
@@ -156,6 +165,7 @@ impl Field {
             calm_error: Spread::default(),
             errors: [Spread::default(); FORECASTS],
             season: Season::new(),
+            rhythm: Rhythm::new(),
             context: Novelty::new(),
             dwell: Dwell::new(),
             still: Dwell::new(),
@@ -182,7 +192,11 @@ impl Field {
         let profile = if season == WEEKLY { weekly } else { daily };
         let corrected = profile + self.residual;
         let seasonal = if is_seasonal { corrected } else { self.fast };
-        let values = [self.level, self.fast, self.last, daily, weekly, seasonal];
+        let at_rhythm = |distance| self.level + distance * self.errors[LEVEL].mean;
+        let rhythm = self.rhythm.expected().map_or(self.fast, at_rhythm).clamp(-VALUE_MAX, VALUE_MAX);
+        let others = self.errors[FAST].mean.min(self.errors[LAST].mean).min(self.errors[SEASON].mean);
+        let is_rhythmic = self.errors[RHYTHM].mean < RHYTHMIC * others;
+        let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
             if self.errors[i].mean < PREFERENCE * self.errors[best].mean {
@@ -197,6 +211,7 @@ impl Field {
             corrected,
             season,
             is_seasonal,
+            is_rhythmic,
             best,
             expected,
             half_width: f64::from(self.band) * error,
@@ -288,8 +303,9 @@ impl Field {
         let mut novelty = parameters.weight_context * self.context.score(level);
         self.context.learn(level);
 
-        let seasonal = distance(SEASON).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
-        let sustained = self.sustained + (seasonal - self.sustained) / parameters.memory_sustained;
+        let usual = if forecast.is_rhythmic { RHYTHM } else { SEASON };
+        let off = distance(usual).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
+        let sustained = self.sustained + (off - self.sustained) / parameters.memory_sustained;
         // Over a short memory it could round to beyond the bound, which no state may hold.
         self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         if value.abs() >= VALUE_MAX {
@@ -317,6 +333,10 @@ impl Field {
         // Without a season it says what the others say.
         if forecast.is_seasonal {
             novelty += parameters.weight_residual * new * new;
+        }
+        let new = self.lattices[OFF_BEAT].novelty(value - forecast.values[RHYTHM], keep);
+        if forecast.is_rhythmic {
+            novelty += parameters.weight_rhythm * new * new;
         }
         novelty
     }
@@ -361,6 +381,11 @@ impl Field {
         let limit = errors[SEASON].abs().max(RESIDUAL_CUT * self.errors[SEASON].mean);
         self.residual += gain_fast * (value - corrected).clamp(-limit, limit);
         self.last = value;
+        if count > YOUNG {
+            // As cut: what is odd about one turn is not expected of the next.
+            let learnt = values[RHYTHM] + errors[RHYTHM];
+            self.rhythm.learn((learnt - self.level) / self.errors[LEVEL].mean.max(least));
+        }
         self.season.learn(values[forecast.season] + errors[forecast.season]);
     }
 
@@ -373,6 +398,7 @@ impl Field {
         self.calm_error.encode(out);
         self.errors.iter().for_each(|error| error.encode(out));
         self.season.encode(out);
+        self.rhythm.encode(out);
         self.context.encode(out);
         self.dwell.encode(out);
         self.still.encode(out);
@@ -396,6 +422,7 @@ impl Field {
             *error = Spread::decode(from)?;
         }
         read.season = Season::decode(from)?;
+        read.rhythm = Rhythm::decode(from)?;
         read.context = Novelty::decode(from)?;
         read.dwell = Dwell::decode(from)?;
         read.still = Dwell::decode(from)?;

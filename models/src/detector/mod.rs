@@ -12,6 +12,7 @@ mod member;
 mod novelty;
 mod parameters;
 mod rarity;
+mod rhythm;
 mod season;
 mod spread;
 mod tail;

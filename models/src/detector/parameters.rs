@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/10";
+const METHOD: &str = "kizashi/default/11";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,8 @@ pub struct Parameters {
     pub weight_context: f64,
     /// Weight of the novelty of the distance from the season, where there is one.
     pub weight_residual: f64,
+    /// Weight of the novelty of the distance from the rhythm, where there is one.
+    pub weight_rhythm: f64,
     /// The novelty that counts as one unit of magnitude in the evidence for surprise.
     pub whole: f64,
     /// Weight, in units of magnitude, of how far a value has been the same for longer than ever before in the evidence
@@ -210,6 +212,7 @@ impl Parameters {
             weight_ended: value("weight_ended", 0.0..=10.0, |p| p.weight_ended)?,
             weight_context: value("weight_context", 0.0..=10.0, |p| p.weight_context)?,
             weight_residual: value("weight_residual", 0.0..=10.0, |p| p.weight_residual)?,
+            weight_rhythm: value("weight_rhythm", 0.0..=10.0, |p| p.weight_rhythm)?,
             whole: value("whole", 1e-3..=100.0, |p| p.whole)?,
             surprise_still: value("surprise_still", 0.0..=100.0, |p| p.surprise_still)?,
             magnitude_knee: value("magnitude_knee", 0.1..=100.0, |p| p.magnitude_knee)?,
