@@ -235,9 +235,12 @@ impl Running {
     }
 }
 
-/// Observations of a series with a value that wobbles a little, and a leap at the end.
+/// Observations of a series with a value that wobbles a little, to no beat: shards may change their order.
 pub(super) fn wobble(series: &str, from: i64, count: i64) -> Vec<String> {
-    let value = |i: i64| 50.0 + ((i * 7919) % 13) as f64 * 0.1;
+    let value = |i: i64| {
+        let bits = i.wrapping_mul(i).wrapping_mul(0x5851_f42d_4c95_7f2d) >> 33;
+        50.0 + bits.rem_euclid(13) as f64 * 0.1
+    };
     (from..from + count)
         .map(|i| format!(r#"{{"series":"{series}","time":{},"value":{}}}"#, 1_700_000_000 + i * 10, value(i)))
         .collect()
