@@ -194,8 +194,6 @@ impl Field {
         let seasonal = if is_seasonal { corrected } else { self.fast };
         let at_rhythm = |distance| self.level + distance * self.errors[LEVEL].mean;
         let rhythm = self.rhythm.expected().map_or(self.fast, at_rhythm).clamp(-VALUE_MAX, VALUE_MAX);
-        let others = self.errors[FAST].mean.min(self.errors[LAST].mean).min(self.errors[SEASON].mean);
-        let is_rhythmic = self.errors[RHYTHM].mean < RHYTHMIC * others;
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
@@ -211,7 +209,7 @@ impl Field {
             corrected,
             season,
             is_seasonal,
-            is_rhythmic,
+            is_rhythmic: self.is_rhythmic(),
             best,
             expected,
             half_width: f64::from(self.band) * error,
@@ -278,6 +276,12 @@ impl Field {
     /// Whether a season's profile counts as one, or forecasts better than the fast level with its residual.
     pub(super) fn is_seasonal(&self) -> bool {
         self.better_profile().1 || self.errors[SEASON].mean < PREFERENCE * self.errors[FAST].mean
+    }
+
+    /// Whether the rhythm counts as one.
+    fn is_rhythmic(&self) -> bool {
+        let others = self.errors[FAST].mean.min(self.errors[LAST].mean).min(self.errors[SEASON].mean);
+        self.errors[RHYTHM].mean < RHYTHMIC * others
     }
 
     /// Logarithmic size of how unusually restless, or still, the values before this one were.

@@ -116,7 +116,7 @@ impl Rhythm {
             self.turn = (self.turn + 1) % (2 * LAGS as u8);
             let lag = usize::from(self.lags[usize::from(self.turn / 2)]);
             let beside = if self.turn.is_multiple_of(2) { lag + 1 } else { lag.saturating_sub(1) };
-            if lag > 0 && (SHORTEST..=longest).contains(&beside) {
+            if (SHORTEST..=longest).contains(&beside) {
                 self.try_lag(beside, &last);
             }
         }
@@ -136,8 +136,7 @@ impl Rhythm {
     fn try_lag(&mut self, lag: usize, last: &[i8; WINDOW]) {
         let distance = distance(last, &self.window(lag));
         let lag = lag as u16;
-        let is_near = |other: u16| other > 0 && other.abs_diff(lag) < SHORTEST as u16;
-        let near = self.lags.map(is_near);
+        let near = self.lags.map(|other| other.abs_diff(lag) < SHORTEST as u16);
         if (0..LAGS).any(|i| near[i] && self.distances[i] <= distance) {
             return;
         }
@@ -180,7 +179,7 @@ impl Rhythm {
         }
         for code in &mut read.codes[..usize::from(read.seen)] {
             *code = from.u8_to(u8::MAX)? as i8;
-            within(*code, f64::from(code.abs_diff(0)) < ENDLESS)?;
+            within(*code, f64::from(code.unsigned_abs()) < ENDLESS)?;
         }
         let last = read.window(0);
         for i in 0..LAGS {

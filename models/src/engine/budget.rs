@@ -56,10 +56,12 @@ impl Budget {
         let allowed = per_week * (1.0 + advance);
         let base = libm::log10(pace.per_week() / allowed).max(SURPRISE_MIN);
         // How fields hang together takes longer to be known than what each of them does.
-        let caution = match young {
-            true => 2.0,
-            false if is_vector => 1.0 + YOUNG as f64 / observations as f64,
-            false => 1.0,
+        let caution = if young {
+            2.0
+        } else if is_vector {
+            1.0 + YOUNG as f64 / observations as f64
+        } else {
+            1.0
         };
         base * caution + self.offset
     }
