@@ -263,7 +263,7 @@ impl Pieces {
         mut each: impl FnMut(usize, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         loop {
-            let newest = {
+            let on_its_way = {
                 let index = self.index.lock();
                 let mut places = Vec::with_capacity(keys.len());
                 for (at, key) in keys.iter().enumerate() {
@@ -283,10 +283,11 @@ impl Pieces {
                     });
                     return read.map_err(StoreError::from)?;
                 }
-                newest
+                index.newest.clone().expect("what is not durable was appended since the look")
             };
-            // Carried along, or written again, a moment ago.
-            self.log.wait_beyond(newest).await.map_err(StoreError::from)?;
+            // Carried along, or written again, a moment ago. That append is waited for, not its entries: where it
+            // fails, they never come.
+            on_its_way.await.map_err(StoreError::from)?;
         }
     }
 
@@ -419,10 +420,12 @@ struct Carried {
 mod tests {
     use super::*;
     use crate::{commit::Commit, commit_log::CommitLog};
-    use kizashi_log::StdFileSystem;
+    use kizashi_log::{HookedFileSystem, OperationKind, SimFileSystem, StdFileSystem};
     use std::{
         collections::BTreeMap,
+        io,
         pin::pin,
+        sync::mpsc,
         task::{Context, Poll, Waker},
     };
 
@@ -538,6 +541,39 @@ mod tests {
         assert_eq!(found, asked.len());
         let read = block_on(pieces.read(&[b"none"], |_, _| Ok::<_, StoreError>(())));
         assert!(matches!(read, Err(StoreError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_piece_whose_write_fails_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let durable = durable(dir.path());
+        // Whether the disk has room for a segment, told when its file is created.
+        let (room, told) = mpsc::channel::<bool>();
+        let told = Mutex::new(told);
+        let fs = HookedFileSystem::new(Arc::new(SimFileSystem::new()), move |operation| {
+            let full = operation.kind == OperationKind::Create && !told.lock().recv().unwrap();
+            if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        });
+        let options = LogOptions { segment_bytes: 1, ..options() };
+        let pieces = Pieces::open_with(Arc::new(fs), Path::new("/pieces"), options, 1 << 20).unwrap();
+        loaded(&pieces);
+        let batch = |value: &[u8]| {
+            let mut batch = PieceBatch::default();
+            batch.put(b"a", value);
+            batch
+        };
+        room.send(true).unwrap();
+        block_on(pieces.write(durable, 0, &batch(b"1"))).unwrap();
+        let again = batch(b"2");
+        let mut write = pin!(pieces.write(durable, 0, &again));
+        let mut read = pin!(pieces.read(&[b"a"], |_, _| Ok::<_, StoreError>(())));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(write.as_mut().poll(&mut context).is_pending());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+        room.send(false).unwrap();
+        assert!(block_on(write).is_err());
+        assert!(matches!(read.poll(&mut context), Poll::Ready(Err(StoreError::Log(_)))));
+        assert_eq!(loaded(&pieces).0, BTreeMap::from([(b"a".to_vec(), b"1".to_vec())]));
     }
 
     #[test]
