@@ -5,7 +5,7 @@ use crate::{
     commit::Commit,
     error::StoreError,
 };
-use kizashi_log::{FileSystem, Log, LogError, LogOptions, Ticket};
+use kizashi_log::{FileSystem, Log, LogOptions, Ticket};
 use kizashi_models::position::Position;
 use parking_lot::Mutex;
 use std::{
@@ -200,11 +200,6 @@ impl CommitLog {
     /// One past the index of the last durable commit.
     pub fn durable_index(&self) -> u64 {
         self.log.durable_index()
-    }
-
-    /// Resolves once the commit of an index is durable. Fails where the log is closed or poisoned.
-    pub async fn wait_for(&self, index: u64) -> Result<(), LogError> {
-        self.log.wait_beyond(index).await.map(|_| ())
     }
 
     /// Removes commits before `before_index` that are older than `before_ms`, as far as whole segments
