@@ -214,6 +214,26 @@ fn what_was_odd_about_one_turn_is_not_expected_of_the_next() {
     }
 }
 
+/// The anomaly score of a spike of 160 deviations behind 4,000 observations of noise, of which one in 200 may have been a
+/// lone extreme of 20 to 100.
+fn score_of_a_spike(with_extremes: bool) -> f64 {
+    let (mut run, mut random) = (Run::new(1), Random(5));
+    for i in 0..4_000 {
+        let noise = random.normal();
+        let lone = i % 200 == 150;
+        let sign = if i % 400 == 150 { 1.0 } else { -1.0 };
+        let extreme = sign * (20.0 + 80.0 * random.uniform());
+        run.step(&[if lone && with_extremes { extreme } else { noise }]);
+    }
+    run.step(&[160.0]).anomaly_score
+}
+
+#[test]
+fn what_is_new_where_lone_extremes_are_usual_scores_less() {
+    let (calm, wild) = (score_of_a_spike(false), score_of_a_spike(true));
+    assert!(calm > 0.6 && wild < 0.65 * calm, "{calm} and {wild}");
+}
+
 #[test]
 fn a_burst_in_a_young_series_is_an_onset_and_its_beginning_is_not() {
     for seed in 0..20 {

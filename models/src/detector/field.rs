@@ -30,6 +30,10 @@ const BAND_MAX: f32 = 1000.0;
 /// Share of observations outside the band, and the step (in mean errors) of its tracking.
 const BAND_OUTSIDE: f64 = 0.01;
 const BAND_STEP: f64 = 0.5;
+/// Cells in which any series was seen once: its ends.
+const ONCE_USUAL: usize = 2;
+/// What a further one takes from the novelty of a value: two halve it.
+const ONCE_WEIGHT: f64 = 0.5;
 /// Bound of the standardised error that the sustained one is the mean of.
 const SUSTAINED_BOUND: f64 = 10.0;
 
@@ -320,8 +324,11 @@ impl Field {
             + parameters.weight_ended * stay.ended * stay.ended;
         let count = f64::from(self.count) + 1.0;
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
+        // The chance of something new is the share of what was seen once (Good, "The population frequencies of species and the
+        // estimation of population parameters", Biometrika 40, 1953): a series of heavy tails shows it all the time.
+        let once = self.lattices[VALUE].once_elsewhere(value).saturating_sub(ONCE_USUAL);
         let places = [
-            (VALUE, value, parameters.weight_value),
+            (VALUE, value, parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64)),
             (CHANGE, value - self.last, parameters.weight_change),
             (SUSTAINED, self.sustained, parameters.weight_sustained),
         ];

@@ -18,6 +18,10 @@ const REVIEW: u16 = 1024;
 const NARROW: f64 = 2.0;
 /// and no more of the mass than this lies elsewhere: a value seen once is forgotten so far in 2,700 observations.
 const FORGOTTEN: f32 = 0.2;
+/// A cell was seen once where its count is below this, and more than what is as good as gone: what came once is that after
+/// four times the memory.
+const ONCE: f32 = 1.5;
+const GONE: f32 = 0.02;
 
 /// Counts of the cells that values fell into. Where a value lies beyond the lattice, neighbouring cells are merged in
 /// pairs until it doesn't: so the cells are fine enough for what the series does, no range needs to be known, and a
@@ -73,6 +77,13 @@ impl Lattice {
             return if value == self.anchor { 0 } else { FAR as i64 };
         }
         libm::floor((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR) as i64
+    }
+
+    /// Cells in which the series was seen once, but for that of `value`.
+    pub(super) fn once_elsewhere(&self, value: f64) -> usize {
+        let here = self.cell(value);
+        let counted = (self.lowest..=self.highest).zip(self.counts);
+        counted.filter(|(cell, count)| *cell != here && (GONE..ONCE).contains(count)).count()
     }
 
     /// Novelty of `value`, which is finite, then counts it: 1 / (1 + count of its cell), 1 is new, towards 0 usual. Counts
@@ -207,6 +218,28 @@ mod tests {
         assert_eq!(lattice.novelty(100.0, 1.0), 1.0);
         assert!(lattice.novelty(5.0, 1.0) < 0.03, "merging keeps what was counted");
         assert_eq!(lattice.novelty(100.0, 1.0), 0.5);
+    }
+
+    #[test]
+    fn cells_seen_once_are_counted_until_they_are_gone_but_for_that_of_the_value() {
+        let (mut lattice, keep) = (Lattice::new(), 1.0 - 1.0 / 100.0);
+        let usual = |lattice: &mut Lattice, count| {
+            for i in 0..count {
+                lattice.novelty(f64::from(i % 10), keep);
+            }
+        };
+        usual(&mut lattice, 200);
+        assert_eq!(lattice.once_elsewhere(5.0), 0);
+        for lone in [60.0, 75.0, -50.0] {
+            lattice.novelty(lone, keep);
+        }
+        assert_eq!(lattice.once_elsewhere(5.0), 3);
+        assert_eq!(lattice.once_elsewhere(75.0), 2);
+        assert_eq!(lattice.once_elsewhere(1e6), 3, "it has a cell of its own");
+        lattice.novelty(60.0, keep);
+        assert_eq!(lattice.once_elsewhere(5.0), 2, "one was seen twice");
+        usual(&mut lattice, 500);
+        assert_eq!(lattice.once_elsewhere(5.0), 0, "all are long ago");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/11";
+const METHOD: &str = "kizashi/default/12";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,8 @@ pub struct Parameters {
     pub weight_residual: f64,
     /// Weight of the novelty of the distance from the rhythm, where there is one.
     pub weight_rhythm: f64,
-    /// The novelty that counts as one unit of magnitude in the evidence for surprise.
+    /// The novelty that counts as one unit of magnitude in the evidence for surprise: as much as nearly all members have
+    /// together, since what is new is an onset by itself, and adds to every first of its kind here.
     pub whole: f64,
     /// Weight, in units of magnitude, of how far a value has been the same for longer than ever before in the evidence
     /// for surprise: enough to stand out by itself, for such a value is otherwise a usual one.
@@ -88,7 +89,7 @@ pub struct Parameters {
     /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a single value: what is far from every
     /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
     pub weight_surprise: f64,
-    /// The surprise that adds nothing to the onset: one in ten thousand observations has as much.
+    /// The surprise that adds nothing to the onset: one in four thousand observations has as much.
     pub surprise_usual: f64,
     /// The onset of one unit of novelty, or of a vector's logarithmic distance.
     pub onset_scale: f64,
