@@ -1,10 +1,9 @@
 //! How well anomaly scores tell the anomalies of generated series, by event.
 //!
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
-//! anomalies, vectors with failures, series whose rhythm is no clock's, vectors of these, and machines of many
-//! fields; of each the best F1 over
-//! thresholds and the recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to try in place of the service's:
-//! 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
+//! anomalies, vectors with failures, series whose rhythm is no clock's, vectors of these, and machines of many fields; of each
+//! the best F1 over thresholds and the recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to
+//! try in place of the service's: 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
@@ -56,7 +55,7 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         let series = labelled(VALUES_FROM + seed);
         Series { windows: series.windows(), times: series.times, fields: 1, values: series.values }
     };
-    print_row("one value", &measure(&scores, VALUES, one)?);
+    print_row("one value", &measure(RULES, &scores, VALUES, one)?);
     let vector = |seed, fields, struck| {
         let series = failing(seed, VECTOR_ROWS, fields, struck);
         Series { windows: series.windows(), times: series.times, fields, values: series.values }
@@ -65,10 +64,10 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         let fields = 2 + seed as usize % 12;
         vector(VECTORS_FROM + seed, fields, 1 + seed as usize % 3 % fields)
     };
-    print_row("vectors of 2 to 13", &measure(&scores, VECTORS, narrow)?);
+    print_row("vectors of 2 to 13", &measure(RULES, &scores, VECTORS, narrow)?);
     let wide = |seed: u64| vector(WIDE_VECTORS_FROM + seed, 25 + seed as usize % 30, 1 + seed as usize % 4);
-    print_row("vectors of 25 to 54", &measure(&scores, WIDE_VECTORS, wide)?);
-    print_row("vectors of 2 to 6 processes", &measure(&scores, PROCESSES, processes_together)?);
+    print_row("vectors of 25 to 54", &measure(RULES, &scores, WIDE_VECTORS, wide)?);
+    print_row("vectors of 2 to 6 processes", &measure(RULES, &scores, PROCESSES, processes_together)?);
     let mut sum = 0.0;
     for kind in Process::ALL {
         let made = |seed| {
@@ -76,7 +75,7 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
             let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
             Series { windows, times: series.times, fields: 1, values: series.values }
         };
-        let found = measure(&scores, PROCESSES, made)?;
+        let found = measure(RULES, &scores, PROCESSES, made)?;
         print_row(kind.name(), &found);
         sum += found.f1;
     }
@@ -88,7 +87,7 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
             Series { windows, times: series.times, fields: series.fields, values: series.values }
         };
         let rules = if kind == Machine::Rig { RIG_RULES } else { RULES };
-        print_row(kind.name(), &measure_by(rules, &scores, MACHINES, made)?);
+        print_row(kind.name(), &measure(rules, &scores, MACHINES, made)?);
     }
     Ok(())
 }
@@ -145,14 +144,6 @@ fn own_scores(detector: &DefaultDetector, series: &Series) -> Vec<f64> {
 }
 
 fn measure(
-    scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
-    count: u64,
-    make: impl Fn(u64) -> Series + Sync,
-) -> Result<EventScore, String> {
-    measure_by(RULES, scores_of, count, make)
-}
-
-fn measure_by(
     rules: Rules,
     scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
     count: u64,
