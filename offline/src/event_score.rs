@@ -99,11 +99,9 @@ pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<Eve
         let threshold = pool[pool.len() - rank];
         let (mut found, mut false_alerts) = (0, 0);
         for (scores, windows) in &files {
-            let alerts = starts(scores, threshold, rules);
-            let hits = |window: &(usize, usize), row: usize| window.0 <= row && row <= window.1 + rules.late;
-            found += windows.iter().filter(|window| alerts.iter().any(|row| hits(window, *row))).count();
-            false_alerts +=
-                alerts.iter().filter(|row| !windows.iter().any(|window| hits(window, **row))).count();
+            let matched = matched(scores, windows, rules, threshold);
+            found += matched.found;
+            false_alerts += matched.false_alerts;
         }
         let precision = found as f64 / (found + false_alerts).max(1) as f64;
         let recall = found as f64 / events as f64;
@@ -127,6 +125,25 @@ pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<Eve
     }
     let best = best.expect("there is at least one threshold");
     Ok(EventScore { recall_at_1_in_5000, ..best })
+}
+
+/// How the alerts of one file fit its windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Matched {
+    /// Events found.
+    pub found: usize,
+    /// Alerts that start in no window.
+    pub false_alerts: usize,
+}
+
+/// How the alerts that a file's scores give at a threshold fit its windows.
+pub fn matched(scores: &[f64], windows: &[(usize, usize)], rules: Rules, threshold: f64) -> Matched {
+    let alerts = starts(scores, threshold, rules);
+    let hits = |window: &(usize, usize), row: usize| window.0 <= row && row <= window.1 + rules.late;
+    Matched {
+        found: windows.iter().filter(|window| alerts.iter().any(|row| hits(window, *row))).count(),
+        false_alerts: alerts.iter().filter(|row| !windows.iter().any(|window| hits(window, **row))).count(),
+    }
 }
 
 /// Rows at which alerts start.
@@ -169,6 +186,17 @@ mod tests {
         assert_eq!((best.recall, best.precision, best.false_alerts), (0.5, 0.5, 1));
         assert_eq!(best.recall_at_1_in_5000, 0.0, "no false alert is allowed in 200 rows");
         assert_eq!(scored(&two, &[50, 51, 10]).recall, 0.5, "probation counts for nothing");
+    }
+
+    #[test]
+    fn of_a_file_events_and_false_alerts_are_counted_at_any_threshold() {
+        let mut scores = vec![0.0; 200];
+        (scores[52], scores[55], scores[150]) = (0.9, 0.95, 0.5);
+        let Labels { rules, windows } = labels(&[(50, 60), (100, 110)]);
+        let at = |threshold| matched(&scores, &windows["x"], rules, threshold);
+        assert_eq!(at(0.9), Matched { found: 1, false_alerts: 0 });
+        assert_eq!(at(0.5), Matched { found: 1, false_alerts: 1 });
+        assert_eq!(at(0.99), Matched::default());
     }
 
     #[test]

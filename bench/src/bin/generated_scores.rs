@@ -2,12 +2,13 @@
 //!
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
 //! anomalies, vectors with failures, series whose rhythm is no clock's, vectors of these, and machines of many fields; of each
-//! the best F1 over thresholds and the recall at one false alert in 5,000 rows. NAME=VALUE is a parameter of the detector to
+//! the best F1 over thresholds and the recall at one false alert in 5,000 rows; of the first also, by kind, what is found and how
+//! many alerts are false there. NAME=VALUE is a parameter of the detector to
 //! try in place of the service's: 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
-use kizashi_offline::event_score::{EventScore, Labels, Rules, score};
+use kizashi_offline::event_score::{EventScore, Labels, Rules, matched, score};
 use kizashi_offline::generate::{Machine, Process, Random, failing, labelled, machine, process};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,8 @@ const TOGETHER_ROWS: usize = 5000;
 
 /// Times and values of a series, and first and last row of each of its anomalies.
 struct Series {
+    /// What the generator calls it; empty where it has but one kind.
+    kind: String,
     times: Vec<i64>,
     fields: usize,
     values: Vec<f64>,
@@ -53,29 +56,42 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
     println!("|---|---|---|---|");
     let one = |seed| {
         let series = labelled(VALUES_FROM + seed);
-        Series { windows: series.windows(), times: series.times, fields: 1, values: series.values }
+        let kind = series.name.rsplit_once('-').map_or("", |(kind, _)| kind).to_owned();
+        Series { kind, windows: series.windows(), times: series.times, fields: 1, values: series.values }
     };
-    print_row("one value", &measure(RULES, &scores, VALUES, one)?);
+    let values = Set::scored(RULES, &scores, VALUES, one);
+    let of_values = values.score()?;
+    print_row("one value", &of_values);
     let vector = |seed, fields, struck| {
         let series = failing(seed, VECTOR_ROWS, fields, struck);
-        Series { windows: series.windows(), times: series.times, fields, values: series.values }
+        let kind = String::new();
+        Series { kind, windows: series.windows(), times: series.times, fields, values: series.values }
     };
     let narrow = |seed: u64| {
         let fields = 2 + seed as usize % 12;
         vector(VECTORS_FROM + seed, fields, 1 + seed as usize % 3 % fields)
     };
-    print_row("vectors of 2 to 13", &measure(RULES, &scores, VECTORS, narrow)?);
+    print_row("vectors of 2 to 13", &Set::scored(RULES, &scores, VECTORS, narrow).score()?);
     let wide = |seed: u64| vector(WIDE_VECTORS_FROM + seed, 25 + seed as usize % 30, 1 + seed as usize % 4);
-    print_row("vectors of 25 to 54", &measure(RULES, &scores, WIDE_VECTORS, wide)?);
-    print_row("vectors of 2 to 6 processes", &measure(RULES, &scores, PROCESSES, processes_together)?);
+    print_row("vectors of 25 to 54", &Set::scored(RULES, &scores, WIDE_VECTORS, wide).score()?);
+    print_row(
+        "vectors of 2 to 6 processes",
+        &Set::scored(RULES, &scores, PROCESSES, processes_together).score()?,
+    );
     let mut sum = 0.0;
     for kind in Process::ALL {
         let made = |seed| {
             let series = process(kind, PROCESSES_FROM + seed);
             let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
-            Series { windows, times: series.times, fields: 1, values: series.values }
+            Series {
+                kind: kind.name().to_owned(),
+                windows,
+                times: series.times,
+                fields: 1,
+                values: series.values,
+            }
         };
-        let found = measure(RULES, &scores, PROCESSES, made)?;
+        let found = Set::scored(RULES, &scores, PROCESSES, made).score()?;
         print_row(kind.name(), &found);
         sum += found.f1;
     }
@@ -84,11 +100,14 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         let made = |seed| {
             let series = machine(kind, MACHINES_FROM + seed);
             let windows = series.faults.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
-            Series { windows, times: series.times, fields: series.fields, values: series.values }
+            let kind = kind.name().to_owned();
+            Series { kind, windows, times: series.times, fields: series.fields, values: series.values }
         };
         let rules = if kind == Machine::Rig { RIG_RULES } else { RULES };
-        print_row(kind.name(), &measure(rules, &scores, MACHINES, made)?);
+        print_row(kind.name(), &Set::scored(rules, &scores, MACHINES, made).score()?);
     }
+    println!();
+    values.print_kinds(of_values.threshold);
     Ok(())
 }
 
@@ -111,7 +130,8 @@ fn processes_together(seed: u64) -> Series {
             _ => windows.push((first, last)),
         }
     }
-    Series { windows, times: series[0].times[..TOGETHER_ROWS].to_vec(), fields, values }
+    let times = series[0].times[..TOGETHER_ROWS].to_vec();
+    Series { kind: String::new(), windows, times, fields, values }
 }
 
 /// The service's detector, but for what the arguments say.
@@ -143,21 +163,68 @@ fn own_scores(detector: &DefaultDetector, series: &Series) -> Vec<f64> {
     .collect()
 }
 
-fn measure(
-    rules: Rules,
-    scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
-    count: u64,
-    make: impl Fn(u64) -> Series + Sync,
-) -> Result<EventScore, String> {
-    let scored = on_all_cores(count, |seed| {
-        let series = make(seed);
-        let scores = scores_of(&series);
-        (series.windows, scores)
-    });
-    let (mut windows, mut scores) = (BTreeMap::new(), BTreeMap::new());
-    for (number, (of_series, its_scores)) in scored.into_iter().enumerate() {
-        windows.insert(format!("{number:06}"), of_series);
-        scores.insert(format!("{number:06}"), its_scores);
+/// Series of which all rows have a score.
+struct Set {
+    labels: Labels,
+    scores: BTreeMap<String, Vec<f64>>,
+    /// By the same names.
+    kinds: BTreeMap<String, String>,
+}
+
+/// Of the series of a kind.
+#[derive(Default)]
+struct OfKind {
+    rows: usize,
+    events: usize,
+    found: usize,
+    false_alerts: usize,
+}
+
+impl Set {
+    /// So many series that `make` makes of their numbers.
+    fn scored(
+        rules: Rules,
+        scores_of: &(impl Fn(&Series) -> Vec<f64> + Sync),
+        count: u64,
+        make: impl Fn(u64) -> Series + Sync,
+    ) -> Self {
+        let scored = on_all_cores(count, |seed| {
+            let series = make(seed);
+            let scores = scores_of(&series);
+            (series.kind, series.windows, scores)
+        });
+        let labels = Labels { rules, windows: BTreeMap::new() };
+        let mut set = Set { labels, scores: BTreeMap::new(), kinds: BTreeMap::new() };
+        for (number, (kind, windows, scores)) in scored.into_iter().enumerate() {
+            let name = format!("{number:06}");
+            set.labels.windows.insert(name.clone(), windows);
+            set.scores.insert(name.clone(), scores);
+            set.kinds.insert(name, kind);
+        }
+        set
     }
-    score(&Labels { rules, windows }, &scores)
+
+    fn score(&self) -> Result<EventScore, String> {
+        score(&self.labels, &self.scores)
+    }
+
+    /// Prints by kind what is found and what is false at a threshold.
+    fn print_kinds(&self, threshold: f64) {
+        let mut kinds: BTreeMap<&str, OfKind> = BTreeMap::new();
+        for (name, scores) in &self.scores {
+            let windows = &self.labels.windows[name];
+            let of_file = matched(scores, windows, self.labels.rules, threshold);
+            let of_kind = kinds.entry(&self.kinds[name]).or_default();
+            of_kind.rows += scores.len();
+            of_kind.events += windows.len();
+            of_kind.found += of_file.found;
+            of_kind.false_alerts += of_file.false_alerts;
+        }
+        println!("| kind | events | found | false in 5,000 rows |");
+        println!("|---|---|---|---|");
+        for (kind, OfKind { rows, events, found, false_alerts }) in kinds {
+            let (found, false_alerts) = (found as f64 / events as f64, false_alerts as f64 / rows as f64);
+            println!("| {kind} | {events} | {found:.2} | {:.2} |", 5000.0 * false_alerts);
+        }
+    }
 }
