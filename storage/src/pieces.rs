@@ -223,7 +223,7 @@ impl Pieces {
     /// Finds out what is there, and gives the newest mark. What an earlier writer has left on its way is
     /// waited for; what failed is forgotten.
     pub async fn look(&self) -> Result<Option<Mark>, StoreError> {
-        let on_its_way = self.index.lock().newest.take();
+        let on_its_way = self.index.lock().newest.clone();
         if let Some(ticket) = on_its_way {
             // Whether it is there is seen below.
             let _ = ticket.await;
@@ -543,11 +543,8 @@ mod tests {
         assert!(matches!(read, Err(StoreError::Missing { .. })));
     }
 
-    #[test]
-    fn a_piece_whose_write_fails_is_not_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let durable = durable(dir.path());
-        // Whether the disk has room for a segment, told when its file is created.
+    /// A store, looked at, on a disk that waits to be told whether it has room when a file is created, as for each segment.
+    fn on_a_disk_that_asks() -> (Pieces, mpsc::Sender<bool>) {
         let (room, told) = mpsc::channel::<bool>();
         let told = Mutex::new(told);
         let fs = HookedFileSystem::new(Arc::new(SimFileSystem::new()), move |operation| {
@@ -557,11 +554,40 @@ mod tests {
         let options = LogOptions { segment_bytes: 1, ..options() };
         let pieces = Pieces::open_with(Arc::new(fs), Path::new("/pieces"), options, 1 << 20).unwrap();
         loaded(&pieces);
-        let batch = |value: &[u8]| {
-            let mut batch = PieceBatch::default();
-            batch.put(b"a", value);
-            batch
-        };
+        (pieces, room)
+    }
+
+    fn batch(value: &[u8]) -> PieceBatch {
+        let mut batch = PieceBatch::default();
+        batch.put(b"a", value);
+        batch
+    }
+
+    #[test]
+    fn a_look_that_is_given_up_leaves_what_is_on_its_way_to_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pieces, room) = on_a_disk_that_asks();
+        let first = batch(b"1");
+        let mut write = pin!(pieces.write(durable(dir.path()), 0, &first));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(write.as_mut().poll(&mut context).is_pending());
+        for _ in 0..2 {
+            assert!(pin!(pieces.look()).poll(&mut context).is_pending());
+        }
+        room.send(true).unwrap();
+        block_on(pieces.look()).unwrap();
+        let read = block_on(pieces.read(&[b"a"], |_, value| {
+            assert_eq!(value, b"1");
+            Ok::<_, StoreError>(())
+        }));
+        read.unwrap();
+    }
+
+    #[test]
+    fn a_piece_whose_write_fails_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let durable = durable(dir.path());
+        let (pieces, room) = on_a_disk_that_asks();
         room.send(true).unwrap();
         block_on(pieces.write(durable, 0, &batch(b"1"))).unwrap();
         let again = batch(b"2");
