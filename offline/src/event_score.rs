@@ -4,6 +4,7 @@
 //! before. An event is found if an alert starts inside its window or at most `late` rows behind; an alert that
 //! starts outside all of these is false. The first `probation` rows of a file count for nothing.
 
+use crate::alert_score::{self, AlertScore, Raised};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -72,14 +73,7 @@ impl fmt::Display for EventScore {
 /// # Errors
 /// Where a labelled file is missing, no event is labelled, or a score is not a number.
 pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<EventScore, String> {
-    let mut files = Vec::new();
-    for (name, windows) in &labels.windows {
-        let scores = scores.get(name).ok_or_else(|| format!("{name}.csv is labelled but was not given"))?;
-        if scores.iter().any(|score| score.is_nan()) {
-            return Err(format!("{name}.csv: a score is not a number"));
-        }
-        files.push((scores.as_slice(), windows.as_slice()));
-    }
+    let files = files(labels, scores)?;
     let rules = labels.rules;
     let rows: usize = files.iter().map(|(scores, _)| scores.len()).sum();
     let events: usize = files.iter().map(|(_, windows)| windows.len()).sum();
@@ -97,20 +91,13 @@ pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<Eve
     let mut recall_at_1_in_5000: f64 = 0.0;
     for rank in ranks {
         let threshold = pool[pool.len() - rank];
-        let (mut found, mut false_alerts) = (0, 0);
-        for (scores, windows) in &files {
-            let matched = matched(scores, windows, rules, threshold);
-            found += matched.found;
-            false_alerts += matched.false_alerts;
-        }
-        let precision = found as f64 / (found + false_alerts).max(1) as f64;
-        let recall = found as f64 / events as f64;
-        let f1 = if found > 0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
+        let alerts = alerts_at(&files, rules, threshold);
+        let (f1, recall, false_alerts) = (alerts.f1(), alerts.recall(), alerts.false_alerts);
         if best.as_ref().is_none_or(|best| f1 > best.f1) {
             let recall_at_1_in_5000 = 0.0;
             best = Some(EventScore {
                 f1,
-                precision,
+                precision: alerts.precision(),
                 recall,
                 false_alerts,
                 threshold,
@@ -127,23 +114,42 @@ pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<Eve
     Ok(EventScore { recall_at_1_in_5000, ..best })
 }
 
-/// How the alerts of one file fit its windows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Matched {
-    /// Events found.
-    pub found: usize,
-    /// Alerts that start in no window.
-    pub false_alerts: usize,
+/// The alerts that the scores of a set give at a threshold.
+///
+/// # Errors
+/// Where a labelled file is missing, or a score is not a number.
+pub fn score_at(
+    labels: &Labels,
+    scores: &BTreeMap<String, Vec<f64>>,
+    threshold: f64,
+) -> Result<AlertScore, String> {
+    Ok(alerts_at(&files(labels, scores)?, labels.rules, threshold))
 }
 
-/// How the alerts that a file's scores give at a threshold fit its windows.
-pub fn matched(scores: &[f64], windows: &[(usize, usize)], rules: Rules, threshold: f64) -> Matched {
-    let alerts = starts(scores, threshold, rules);
-    let hits = |window: &(usize, usize), row: usize| window.0 <= row && row <= window.1 + rules.late;
-    Matched {
-        found: windows.iter().filter(|window| alerts.iter().any(|row| hits(window, *row))).count(),
-        false_alerts: alerts.iter().filter(|row| !windows.iter().any(|window| hits(window, **row))).count(),
+/// Scores and windows of a file.
+type File<'a> = (&'a [f64], &'a [(usize, usize)]);
+
+fn files<'a>(labels: &'a Labels, scores: &'a BTreeMap<String, Vec<f64>>) -> Result<Vec<File<'a>>, String> {
+    let mut files = Vec::new();
+    for (name, windows) in &labels.windows {
+        let scores = scores.get(name).ok_or_else(|| format!("{name}.csv is labelled but was not given"))?;
+        if scores.iter().any(|score| score.is_nan()) {
+            return Err(format!("{name}.csv: a score is not a number"));
+        }
+        files.push((scores.as_slice(), windows.as_slice()));
     }
+    Ok(files)
+}
+
+fn alerts_at(files: &[File<'_>], rules: Rules, threshold: f64) -> AlertScore {
+    let opened: Vec<_> = files.iter().map(|(scores, _)| starts(scores, threshold, rules)).collect();
+    let raised = files.iter().zip(&opened).map(|((_, windows), opened)| Raised {
+        opened,
+        windows,
+        late: rules.late,
+        probation: rules.probation,
+    });
+    alert_score::score(raised)
 }
 
 /// Rows at which alerts start.
@@ -192,11 +198,14 @@ mod tests {
     fn of_a_file_events_and_false_alerts_are_counted_at_any_threshold() {
         let mut scores = vec![0.0; 200];
         (scores[52], scores[55], scores[150]) = (0.9, 0.95, 0.5);
-        let Labels { rules, windows } = labels(&[(50, 60), (100, 110)]);
-        let at = |threshold| matched(&scores, &windows["x"], rules, threshold);
-        assert_eq!(at(0.9), Matched { found: 1, false_alerts: 0 });
-        assert_eq!(at(0.5), Matched { found: 1, false_alerts: 1 });
-        assert_eq!(at(0.99), Matched::default());
+        let scores = BTreeMap::from([("x".to_owned(), scores)]);
+        let at = |threshold| {
+            let alerts = score_at(&labels(&[(50, 60), (100, 110)]), &scores, threshold).unwrap();
+            (alerts.found, alerts.false_alerts)
+        };
+        assert_eq!(at(0.9), (1, 0));
+        assert_eq!(at(0.5), (1, 1));
+        assert_eq!(at(0.99), (0, 0));
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! `cargo run --release -p kizashi-bench --bin generated_scores -- [NAME=VALUE …]`: series of one value with the generator's
 //! anomalies, vectors with failures, series whose rhythm is no clock's, vectors of these, and machines of many fields; of each
 //! the best F1 over thresholds and the recall at one false alert in 5,000 rows; of the first also, by kind, what is found and how
-//! many alerts are false there. NAME=VALUE is a parameter of the detector to
-//! try in place of the service's: 0 for a weight shows what it is for. With `--features peers` the same of a random cut forest.
+//! many alerts are false there. NAME=VALUE is a parameter of the detector to try in place of the service's: 0 for a weight
+//! shows what it is for. With `--features peers` the same of a random cut forest.
 
 use kizashi_bench::{detector_of, parallel::on_all_cores};
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
-use kizashi_offline::event_score::{EventScore, Labels, Rules, matched, score};
-use kizashi_offline::generate::{Machine, Process, Random, failing, labelled, machine, process};
+use kizashi_offline::event_score::{EventScore, Labels, Rules, score, score_at};
+use kizashi_offline::generate::{
+    Kind, Labelled, Machine, Process, Random, failing, labelled, machine, process,
+};
 use std::collections::BTreeMap;
 
 const RULES: Rules = Rules { late: 20, quiet: 100, probation: 700 };
@@ -32,13 +34,22 @@ const TOGETHER_FROM: u64 = 40_000_000;
 const TOGETHER_ROWS: usize = 5000;
 
 /// Times and values of a series, and first and last row of each of its anomalies.
+#[derive(Default)]
 struct Series {
-    /// What the generator calls it; empty where it has but one kind.
-    kind: String,
+    /// The kind of a single value.
+    kind: Option<Kind>,
     times: Vec<i64>,
     fields: usize,
     values: Vec<f64>,
     windows: Vec<(usize, usize)>,
+}
+
+impl Series {
+    fn of(series: Labelled) -> Self {
+        let windows = series.windows();
+        let Labelled { kind, times, fields, values, .. } = series;
+        Series { kind, times, fields, values, windows }
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,19 +65,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), String> {
     println!("| {name} | events | F1 | recall at 1 false in 5,000 rows |");
     println!("|---|---|---|---|");
-    let one = |seed| {
-        let series = labelled(VALUES_FROM + seed);
-        let kind = series.name.rsplit_once('-').map_or("", |(kind, _)| kind).to_owned();
-        Series { kind, windows: series.windows(), times: series.times, fields: 1, values: series.values }
-    };
+    let one = |seed| Series::of(labelled(VALUES_FROM + seed));
     let values = Set::scored(RULES, &scores, VALUES, one);
     let of_values = values.score()?;
     print_row("one value", &of_values);
-    let vector = |seed, fields, struck| {
-        let series = failing(seed, VECTOR_ROWS, fields, struck);
-        let kind = String::new();
-        Series { kind, windows: series.windows(), times: series.times, fields, values: series.values }
-    };
+    let vector = |seed, fields, struck| Series::of(failing(seed, VECTOR_ROWS, fields, struck));
     let narrow = |seed: u64| {
         let fields = 2 + seed as usize % 12;
         vector(VECTORS_FROM + seed, fields, 1 + seed as usize % 3 % fields)
@@ -83,13 +86,7 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         let made = |seed| {
             let series = process(kind, PROCESSES_FROM + seed);
             let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
-            Series {
-                kind: kind.name().to_owned(),
-                windows,
-                times: series.times,
-                fields: 1,
-                values: series.values,
-            }
+            Series { windows, times: series.times, fields: 1, values: series.values, ..Series::default() }
         };
         let found = Set::scored(RULES, &scores, PROCESSES, made).score()?;
         print_row(kind.name(), &found);
@@ -100,15 +97,14 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
         let made = |seed| {
             let series = machine(kind, MACHINES_FROM + seed);
             let windows = series.faults.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
-            let kind = kind.name().to_owned();
-            Series { kind, windows, times: series.times, fields: series.fields, values: series.values }
+            let (times, fields, values) = (series.times, series.fields, series.values);
+            Series { windows, times, fields, values, ..Series::default() }
         };
         let rules = if kind == Machine::Rig { RIG_RULES } else { RULES };
         print_row(kind.name(), &Set::scored(rules, &scores, MACHINES, made).score()?);
     }
     println!();
-    values.print_kinds(of_values.threshold);
-    Ok(())
+    values.print_kinds(of_values.threshold)
 }
 
 /// Processes that have nothing in common but a clock, as the fields of one vector.
@@ -131,7 +127,7 @@ fn processes_together(seed: u64) -> Series {
         }
     }
     let times = series[0].times[..TOGETHER_ROWS].to_vec();
-    Series { kind: String::new(), windows, times, fields, values }
+    Series { windows, times, fields, values, ..Series::default() }
 }
 
 /// The service's detector, but for what the arguments say.
@@ -167,17 +163,8 @@ fn own_scores(detector: &DefaultDetector, series: &Series) -> Vec<f64> {
 struct Set {
     labels: Labels,
     scores: BTreeMap<String, Vec<f64>>,
-    /// By the same names.
-    kinds: BTreeMap<String, String>,
-}
-
-/// Of the series of a kind.
-#[derive(Default)]
-struct OfKind {
-    rows: usize,
-    events: usize,
-    found: usize,
-    false_alerts: usize,
+    /// Of single values, by the same names.
+    kinds: BTreeMap<String, Kind>,
 }
 
 impl Set {
@@ -197,9 +184,9 @@ impl Set {
         let mut set = Set { labels, scores: BTreeMap::new(), kinds: BTreeMap::new() };
         for (number, (kind, windows, scores)) in scored.into_iter().enumerate() {
             let name = format!("{number:06}");
+            set.kinds.extend(kind.map(|kind| (name.clone(), kind)));
             set.labels.windows.insert(name.clone(), windows);
-            set.scores.insert(name.clone(), scores);
-            set.kinds.insert(name, kind);
+            set.scores.insert(name, scores);
         }
         set
     }
@@ -209,22 +196,18 @@ impl Set {
     }
 
     /// Prints by kind what is found and what is false at a threshold.
-    fn print_kinds(&self, threshold: f64) {
-        let mut kinds: BTreeMap<&str, OfKind> = BTreeMap::new();
-        for (name, scores) in &self.scores {
-            let windows = &self.labels.windows[name];
-            let of_file = matched(scores, windows, self.labels.rules, threshold);
-            let of_kind = kinds.entry(&self.kinds[name]).or_default();
-            of_kind.rows += scores.len();
-            of_kind.events += windows.len();
-            of_kind.found += of_file.found;
-            of_kind.false_alerts += of_file.false_alerts;
-        }
+    fn print_kinds(&self, threshold: f64) -> Result<(), String> {
         println!("| kind | events | found | false in 5,000 rows |");
         println!("|---|---|---|---|");
-        for (kind, OfKind { rows, events, found, false_alerts }) in kinds {
-            let (found, false_alerts) = (found as f64 / events as f64, false_alerts as f64 / rows as f64);
-            println!("| {kind} | {events} | {found:.2} | {:.2} |", 5000.0 * false_alerts);
+        for kind in Kind::ALL {
+            let is_it = |name: &String| self.kinds.get(name) == Some(&kind);
+            let windows = self.labels.windows.iter().filter(|(name, _)| is_it(name));
+            let windows = windows.map(|(name, windows)| (name.clone(), windows.clone())).collect();
+            let alerts = score_at(&Labels { rules: self.labels.rules, windows }, &self.scores, threshold)?;
+            let rows: usize = self.scores.iter().filter(|(name, _)| is_it(name)).map(|(_, s)| s.len()).sum();
+            let wrong = 5000.0 * alerts.false_alerts as f64 / rows as f64;
+            println!("| {kind} | {} | {:.2} | {wrong:.2} |", alerts.events, alerts.recall());
         }
+        Ok(())
     }
 }

@@ -322,33 +322,25 @@ impl Field {
         let stay = self.dwell.stay(Novelty::level(distance(LEVEL), parameters.step_dwell));
         novelty += parameters.weight_dwell * stay.novelty * stay.novelty
             + parameters.weight_ended * stay.ended * stay.ended;
-        let count = f64::from(self.count) + 1.0;
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
         // The chance of something new is the share of what was seen once (Good, "The population frequencies of species and the
         // estimation of population parameters", Biometrika 40, 1953): a series of heavy tails shows it all the time.
         let once = self.lattices[VALUE].once_elsewhere(value).saturating_sub(ONCE_USUAL);
-        let places = [
-            (VALUE, value, parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64)),
-            (CHANGE, value - self.last, parameters.weight_change),
-            (SUSTAINED, self.sustained, parameters.weight_sustained),
-        ];
-        for (lattice, at, weight) in places {
+        let mut count = |lattice: usize, at: f64, weight: f64| {
             let new = self.lattices[lattice].novelty(at, keep);
             novelty += weight * new * new;
+        };
+        count(VALUE, value, parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64));
+        count(CHANGE, value - self.last, parameters.weight_change);
+        count(SUSTAINED, self.sustained, parameters.weight_sustained);
+        if f64::from(self.count) + 1.0 > YOUNG {
+            count(RESTLESS, log_restless, parameters.weight_restless);
         }
-        if count > YOUNG {
-            let new = self.lattices[RESTLESS].novelty(log_restless, keep);
-            novelty += parameters.weight_restless * new * new;
-        }
-        let new = self.lattices[RESIDUAL].novelty(value - forecast.values[SEASON], keep);
-        // Without a season it says what the others say.
-        if forecast.is_seasonal {
-            novelty += parameters.weight_residual * new * new;
-        }
-        let new = self.lattices[OFF_BEAT].novelty(value - forecast.values[RHYTHM], keep);
-        if forecast.is_rhythmic {
-            novelty += parameters.weight_rhythm * new * new;
-        }
+        // Without a season, or a rhythm, its distance says what the others say.
+        let weight = if forecast.is_seasonal { parameters.weight_residual } else { 0.0 };
+        count(RESIDUAL, value - forecast.values[SEASON], weight);
+        let weight = if forecast.is_rhythmic { parameters.weight_rhythm } else { 0.0 };
+        count(OFF_BEAT, value - forecast.values[RHYTHM], weight);
         novelty
     }
 

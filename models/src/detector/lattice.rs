@@ -79,11 +79,15 @@ impl Lattice {
         libm::floor((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR) as i64
     }
 
+    /// The cells, from the lowest to the highest, and the count of each.
+    fn cells(&self) -> impl Iterator<Item = (i64, f32)> {
+        (self.lowest..=self.highest).zip(self.counts)
+    }
+
     /// Cells in which the series was seen once, but for that of `value`.
     pub(super) fn once_elsewhere(&self, value: f64) -> usize {
         let here = self.cell(value);
-        let counted = (self.lowest..=self.highest).zip(self.counts);
-        counted.filter(|(cell, count)| *cell != here && (GONE..ONCE).contains(count)).count()
+        self.cells().filter(|(cell, count)| *cell != here && (GONE..ONCE).contains(count)).count()
     }
 
     /// Novelty of `value`, which is finite, then counts it: 1 / (1 + count of its cell), 1 is new, towards 0 usual. Counts
@@ -126,8 +130,8 @@ impl Lattice {
         let half = |cell: i64| cell.div_euclid(2);
         let lowest = half(self.lowest);
         let mut counts = [0.0; CELLS];
-        for (i, count) in (self.lowest..=self.highest).zip(self.counts) {
-            counts[(half(i) - lowest) as usize] += count;
+        for (cell, count) in self.cells() {
+            counts[(half(cell) - lowest) as usize] += count;
         }
         self.counts = counts;
         self.anchor += 0.5 * self.width;
@@ -146,8 +150,7 @@ impl Lattice {
         let (first, last) = (self.cell(low), self.cell(high));
         let within = |cell: i64| (first..=last).contains(&cell);
         let mass = |inside: bool| -> f32 {
-            let cells = (self.lowest..=self.highest).zip(self.counts);
-            cells.filter(|(cell, _)| within(*cell) == inside).map(|(_, count)| count).sum()
+            self.cells().filter(|(cell, _)| within(*cell) == inside).map(|(_, count)| count).sum()
         };
         let (rest, all) = (mass(false), mass(true));
         if rest > FORGOTTEN {

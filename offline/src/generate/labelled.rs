@@ -31,6 +31,8 @@ pub struct Strike {
 pub struct Labelled {
     /// What it is, and its seed.
     pub name: String,
+    /// The kind of a series of one value.
+    pub kind: Option<Kind>,
     /// How many fields each row has.
     pub fields: usize,
     /// Time of each row, Unix milliseconds.
@@ -86,7 +88,8 @@ pub fn labelled_as(kind: Kind, seed: u64, rows: usize, interval_ms: i64) -> Labe
         strikes.extend(put(anomaly, &ground, &strikes, &mut values, &mut random));
     }
     strikes.sort_by_key(|strike: &Strike| strike.rows.start);
-    Labelled { name: format!("{kind}-{seed:016x}"), fields: 1, times, values, twin, strikes }
+    let name = format!("{kind}-{seed:016x}");
+    Labelled { name, kind: Some(kind), fields: 1, times, values, twin, strikes }
 }
 
 /// Puts an anomaly into `values` of a series, of the times given, from the row `start` on.

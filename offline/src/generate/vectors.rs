@@ -143,7 +143,7 @@ pub fn failing(seed: u64, rows: usize, fields: usize, struck: usize) -> Labelled
     };
     let (values, twin) = (by_row(&struck_columns), by_row(&columns.values));
     let name = format!("vector-{fields}-{seed:016x}");
-    Labelled { name, fields, times: columns.times, values, twin, strikes }
+    Labelled { name, kind: None, fields, times: columns.times, values, twin, strikes }
 }
 
 /// 0 to `count` − 1 in a random order (Fisher and Yates).
