@@ -325,12 +325,15 @@ impl Field {
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
         // The chance of something new is the share of what was seen once (Good, "The population frequencies of species and the
         // estimation of population parameters", Biometrika 40, 1953): a series of heavy tails shows it all the time.
-        let once = self.lattices[VALUE].once_elsewhere(value).saturating_sub(ONCE_USUAL);
+        let of_value = &mut self.lattices[VALUE];
+        let cell = of_value.cell(value);
+        let once = of_value.once_elsewhere(cell).saturating_sub(ONCE_USUAL);
+        let new = of_value.novelty_in(cell, value, keep);
+        novelty += parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
         let mut count = |lattice: usize, at: f64, weight: f64| {
             let new = self.lattices[lattice].novelty(at, keep);
             novelty += weight * new * new;
         };
-        count(VALUE, value, parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64));
         count(CHANGE, value - self.last, parameters.weight_change);
         count(SUSTAINED, self.sustained, parameters.weight_sustained);
         if f64::from(self.count) + 1.0 > YOUNG {

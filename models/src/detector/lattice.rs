@@ -72,11 +72,17 @@ impl Lattice {
         }
     }
 
-    fn cell(&self, value: f64) -> i64 {
+    /// The cell that `value` lies in, be it one of these or not.
+    pub(super) fn cell(&self, value: f64) -> i64 {
         if self.width == 0.0 {
             return if value == self.anchor { 0 } else { FAR as i64 };
         }
-        libm::floor((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR) as i64
+        floor(((value - self.anchor) / self.width + 0.5).clamp(-FAR, FAR))
+    }
+
+    /// Where the count of `cell` is, if it is one of these.
+    fn index(&self, cell: i64) -> Option<usize> {
+        (self.lowest..=self.highest).contains(&cell).then(|| (cell - self.lowest) as usize)
     }
 
     /// The cells, from the lowest to the highest, and the count of each.
@@ -84,25 +90,46 @@ impl Lattice {
         (self.lowest..=self.highest).zip(self.counts)
     }
 
-    /// Cells in which the series was seen once, but for that of `value`.
-    pub(super) fn once_elsewhere(&self, value: f64) -> usize {
-        let here = self.cell(value);
-        self.cells().filter(|(cell, count)| *cell != here && (GONE..ONCE).contains(count)).count()
+    /// Cells in which the series was seen once, but for cell `here`.
+    pub(super) fn once_elsewhere(&self, here: i64) -> usize {
+        let is_once = |count: f32| usize::from((GONE..ONCE).contains(&count));
+        // Beyond the highest cell there are none: all places are looked at, which vector instructions do at once.
+        let once: usize = self.counts.into_iter().map(is_once).sum();
+        once - self.index(here).map_or(0, |at| is_once(self.counts[at]))
     }
 
     /// Novelty of `value`, which is finite, then counts it: 1 / (1 + count of its cell), 1 is new, towards 0 usual. Counts
     /// keep the share `keep` of themselves with each observation.
     pub(super) fn novelty(&mut self, value: f64, keep: f32) -> f64 {
+        self.novelty_in(self.cell(value), value, keep)
+    }
+
+    /// The same where the cell of `value` is known.
+    pub(super) fn novelty_in(&mut self, cell: i64, value: f64, keep: f32) -> f64 {
         if !self.known {
             self.known = true;
             self.anchor = value;
             self.counts[0] = 1.0;
             return 1.0;
         }
-        let mut cell = self.cell(value);
-        let is_within = (self.lowest..=self.highest).contains(&cell);
-        let count = if is_within { self.counts[(cell - self.lowest) as usize] } else { 0.0 };
-        if self.width == 0.0 && value != self.anchor {
+        let (at, count) = match self.index(cell) {
+            Some(at) => (at, self.counts[at]),
+            None => (self.reach(cell, value), 0.0),
+        };
+        self.counts.iter_mut().for_each(|count| *count *= keep);
+        self.counts[at] += 1.0;
+        (self.low, self.high) = (self.low.min(value), self.high.max(value));
+        self.seen += 1;
+        if self.seen >= REVIEW {
+            self.review();
+        }
+        1.0 / (1.0 + f64::from(count))
+    }
+
+    /// Stretches the lattice to `value`, whose `cell` is none of these so far. Returns where the count of its cell is.
+    #[cold]
+    fn reach(&mut self, mut cell: i64, value: f64) -> usize {
+        if self.width == 0.0 {
             self.width = ((value - self.anchor).abs() / FIRST).max(f64::MIN_POSITIVE);
             cell = self.cell(value);
         }
@@ -115,14 +142,7 @@ impl Lattice {
             self.lowest = cell;
         }
         self.highest = self.highest.max(cell);
-        self.counts.iter_mut().for_each(|count| *count *= keep);
-        self.counts[(cell - self.lowest) as usize] += 1.0;
-        (self.low, self.high) = (self.low.min(value), self.high.max(value));
-        self.seen += 1;
-        if self.seen >= REVIEW {
-            self.review();
-        }
-        1.0 / (1.0 + f64::from(count))
+        (cell - self.lowest) as usize
     }
 
     /// Merges cells 2k and 2k + 1 to cell k.
@@ -206,6 +226,12 @@ impl Lattice {
     }
 }
 
+/// The largest whole number that is not above `value`, which is small enough to have one.
+fn floor(value: f64) -> i64 {
+    let towards_zero = value as i64;
+    towards_zero - i64::from(towards_zero as f64 > value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,18 +257,19 @@ mod tests {
                 lattice.novelty(f64::from(i % 10), keep);
             }
         };
+        let once_elsewhere = |lattice: &Lattice, value| lattice.once_elsewhere(lattice.cell(value));
         usual(&mut lattice, 200);
-        assert_eq!(lattice.once_elsewhere(5.0), 0);
+        assert_eq!(once_elsewhere(&lattice, 5.0), 0);
         for lone in [60.0, 75.0, -50.0] {
             lattice.novelty(lone, keep);
         }
-        assert_eq!(lattice.once_elsewhere(5.0), 3);
-        assert_eq!(lattice.once_elsewhere(75.0), 2);
-        assert_eq!(lattice.once_elsewhere(1e6), 3, "it has a cell of its own");
+        assert_eq!(once_elsewhere(&lattice, 5.0), 3);
+        assert_eq!(once_elsewhere(&lattice, 75.0), 2);
+        assert_eq!(once_elsewhere(&lattice, 1e6), 3, "it has a cell of its own");
         lattice.novelty(60.0, keep);
-        assert_eq!(lattice.once_elsewhere(5.0), 2, "one was seen twice");
+        assert_eq!(once_elsewhere(&lattice, 5.0), 2, "one was seen twice");
         usual(&mut lattice, 500);
-        assert_eq!(lattice.once_elsewhere(5.0), 0, "all are long ago");
+        assert_eq!(once_elsewhere(&lattice, 5.0), 0, "all are long ago");
     }
 
     #[test]
