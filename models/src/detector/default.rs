@@ -2,7 +2,7 @@
 
 use super::block::{Block, Together};
 use super::codec::{Decoder, Encoder};
-use super::field::Field;
+use super::field::{Field, Levels};
 use super::joint::BLOCK;
 use super::member::Member;
 use super::parameters::Parameters;
@@ -26,6 +26,7 @@ const STATE_VERSION: u8 = 9;
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
+    levels: Levels,
     /// Id of the snapshot that the parameters are from.
     snapshot: [u8; 32],
 }
@@ -77,7 +78,11 @@ impl DefaultDetector {
     /// Where the snapshot is of another kind or method, or lacks a parameter, or has one that is not of this
     /// detector or out of its range.
     pub fn from_snapshot(snapshot: &Snapshot<'_>) -> Result<Self, SnapshotError> {
-        Ok(DefaultDetector { parameters: detector::parameters(snapshot)?, snapshot: snapshot.id() })
+        Ok(Self::with_parameters(detector::parameters(snapshot)?, snapshot.id()))
+    }
+
+    fn with_parameters(parameters: Parameters, snapshot: [u8; 32]) -> Self {
+        DefaultDetector { levels: Levels::new(&parameters), parameters, snapshot }
     }
 
     /// Judges and learns the values of up to [`BLOCK`] fields, and adds their evidence. `block` is of these, where they are of
@@ -104,7 +109,7 @@ impl DefaultDetector {
                 continue;
             }
             let is_young = field.is_young();
-            let judged = field.judge(values[i], &forecast, parameters);
+            let judged = field.judge(values[i], &forecast, parameters, &self.levels);
             evidence.present += 1.0;
             evidence.novelty += judged.novelty;
             evidence.still = evidence.still.max(judged.still);
@@ -152,7 +157,7 @@ impl Default for DefaultDetector {
     /// The detector of `models/default.snapshot`.
     fn default() -> Self {
         let (parameters, snapshot) = detector::embedded().clone();
-        DefaultDetector { parameters, snapshot }
+        Self::with_parameters(parameters, snapshot)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
 use super::dwell::Dwell;
 use super::lattice::Lattice;
-use super::novelty::{LEVELS, Novelty};
+use super::novelty::{LEVELS, Novelty, Quantiser};
 use super::parameters::Parameters;
 use super::rhythm::Rhythm;
 use super::season::Season;
@@ -125,6 +125,24 @@ pub(super) struct Forecast {
     error: f64,
 }
 
+/// The levels that distances are told apart by.
+#[derive(Clone, Debug)]
+pub(super) struct Levels {
+    /// Of the distance from the season,
+    season: Quantiser,
+    /// and from the slow level.
+    dwell: Quantiser,
+}
+
+impl Levels {
+    pub(super) fn new(parameters: &Parameters) -> Self {
+        Levels {
+            season: Quantiser::new(parameters.step_season),
+            dwell: Quantiser::new(parameters.step_dwell),
+        }
+    }
+}
+
 /// How a value stood to its forecast and its past.
 pub(super) struct Judged {
     /// Weighted sum of the members' novelty; 1 is new to most of them.
@@ -223,7 +241,13 @@ impl Field {
 
     /// Judges `value`, which is not NaN, by the forecast and by what came before it, then learns it. An infinite
     /// one teaches nothing but that it was there, so that it is not news for ever.
-    pub(super) fn judge(&mut self, value: f64, forecast: &Forecast, parameters: &Parameters) -> Judged {
+    pub(super) fn judge(
+        &mut self,
+        value: f64,
+        forecast: &Forecast,
+        parameters: &Parameters,
+        levels: &Levels,
+    ) -> Judged {
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         let judged = if self.count == 0 {
             if value.abs() < VALUE_MAX {
@@ -238,7 +262,7 @@ impl Field {
                 .magnitude(error.abs().min(VALUE_MAX))
                 .max(self.restless_magnitude(log_restless, parameters));
             let still = self.still_for(value);
-            let novelty = self.novelty(value, log_restless, forecast, parameters);
+            let novelty = self.novelty(value, log_restless, forecast, parameters, levels);
             let news = (novelty - self.usual_novelty).max(0.0);
             Judged { novelty, news, still, error, magnitude, sustained: self.sustained }
         };
@@ -304,10 +328,11 @@ impl Field {
         log_restless: f64,
         forecast: &Forecast,
         parameters: &Parameters,
+        levels: &Levels,
     ) -> f64 {
         let least = self.error_min();
         let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
-        let level = Novelty::level(distance(SEASON), parameters.step_season);
+        let level = levels.season.level(distance(SEASON));
         let mut novelty = parameters.weight_context * self.context.score(level);
         self.context.learn(level);
 
@@ -319,7 +344,7 @@ impl Field {
         if value.abs() >= VALUE_MAX {
             return novelty + parameters.weight_value + parameters.weight_change;
         }
-        let stay = self.dwell.stay(Novelty::level(distance(LEVEL), parameters.step_dwell));
+        let stay = self.dwell.stay(levels.dwell.level(distance(LEVEL)));
         novelty += parameters.weight_dwell * stay.novelty * stay.novelty
             + parameters.weight_ended * stay.ended * stay.ended;
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;

@@ -9,11 +9,43 @@ pub(super) const LEVELS: usize = 9;
 const PAIRS: usize = LEVELS + LEVELS * LEVELS;
 const TRIPLES: usize = PAIRS + LEVELS * LEVELS * LEVELS;
 
+/// The levels of standardised distances: equal steps of asinh of the distance, fine in the middle and coarse far
+/// out, so that no range of values needs to be known.
+#[derive(Clone, Debug)]
+pub(super) struct Quantiser {
+    /// The least distances that are one level from the middle one, two, and so on.
+    edges: [f64; LEVELS / 2],
+}
+
+impl Quantiser {
+    /// With steps of `step`. An edge is found once, to the last bit, since a logarithm for each distance costs more.
+    pub(super) fn new(step: f64) -> Self {
+        let edge = |level: usize| {
+            let is_beyond = |bits: u64| libm::round(libm::asinh(f64::from_bits(bits)) / step) >= level as f64;
+            // Of distances that are not negative, the bits are in the order of their numbers.
+            let (mut below, mut beyond) = (0.0_f64.to_bits(), f64::INFINITY.to_bits());
+            while beyond - below > 1 {
+                let middle = below + (beyond - below) / 2;
+                if is_beyond(middle) { beyond = middle } else { below = middle }
+            }
+            f64::from_bits(beyond)
+        };
+        Quantiser { edges: std::array::from_fn(|at| edge(at + 1)) }
+    }
+
+    /// The level of a distance.
+    pub(super) fn level(&self, distance: f64) -> u8 {
+        let size = distance.abs();
+        let from_middle: u8 = self.edges.iter().map(|edge| u8::from(size >= *edge)).sum();
+        let middle = (LEVELS / 2) as u8;
+        if distance < 0.0 { middle - from_middle } else { middle + from_middle }
+    }
+}
+
 /// Counts of levels in contexts of up to two levels before, and the novelty that follows from them.
 ///
-/// The levels stand on asinh of a standardised distance, fine in the middle and coarse far out, so no range
-/// of values needs to be known. A counter is a byte that stays at 255: beyond that its reciprocal is
-/// nothing anyway. The idea is that of the context anomaly detectors of the NAB leaderboard (CAD OSE).
+/// A counter is a byte that stays at 255: beyond that its reciprocal is nothing anyway. The idea is that of the
+/// context anomaly detectors of the NAB leaderboard (CAD OSE).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Novelty {
     counts: [u8; TRIPLES],
@@ -24,13 +56,6 @@ pub(super) struct Novelty {
 impl Novelty {
     pub(super) fn new() -> Self {
         Novelty { counts: [0; TRIPLES], before: [0; 2] }
-    }
-
-    /// The level of a standardised distance, with steps of `step` in its asinh.
-    pub(super) fn level(distance: f64, step: f64) -> u8 {
-        let half = (LEVELS / 2) as f64;
-        let position = libm::round(libm::asinh(distance) / step).clamp(-half, half) + half;
-        position as u8
     }
 
     /// Novelty of `level` after the levels before it: the mean over the lengths l of context of
@@ -87,10 +112,27 @@ mod tests {
 
     #[test]
     fn every_distance_has_a_level() {
+        let quantiser = Quantiser::new(1.5);
         for distance in [0.0, -0.0, 1e-300, -3.0, 1e15, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(Novelty::level(distance, 1.5) < LEVELS as u8);
+            assert!(quantiser.level(distance) < LEVELS as u8);
         }
-        assert_eq!(Novelty::level(0.0, 1.5), 4);
-        assert!(Novelty::level(10.0, 1.5) > Novelty::level(1.0, 1.5));
+        assert_eq!((quantiser.level(0.0), quantiser.level(-0.0)), (4, 4));
+        assert!(quantiser.level(10.0) > quantiser.level(1.0));
+    }
+
+    #[test]
+    fn levels_are_equal_steps_of_asinh() {
+        for step in [0.01, 0.9, 1.7, 100.0] {
+            let quantiser = Quantiser::new(step);
+            for i in -4000..4000 {
+                let distance = libm::sinh(f64::from(i) * step / 700.0);
+                let steps = libm::round(libm::asinh(distance) / step).clamp(-4.0, 4.0);
+                assert_eq!(
+                    f64::from(quantiser.level(distance)),
+                    steps + 4.0,
+                    "{distance} in steps of {step}"
+                );
+            }
+        }
     }
 }
