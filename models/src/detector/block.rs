@@ -98,22 +98,16 @@ impl Block {
             contributions[i] = now.trust * (GIVEN_SHARE * given * given + member.dispersion)
                 + lately.trust * given_lately * given_lately;
             let believed = member.believed(explained(now.explained[i], lately.explained[i]));
-            let moment = now.trust * believed.moment * libm::log1p(given);
-            let lasting = lately.trust * believed.lasting * libm::log1p(given_lately);
-            let restless = now.trust * believed.lasting * libm::log1p(member.dispersion.sqrt());
-            together.moment = together.moment.max(moment);
-            together.field_sustained = together.field_sustained.max(lasting);
-            together.dispersion = together.dispersion.max(restless);
+            raise(&mut together.moment, now.trust * believed.moment, given);
+            raise(&mut together.field_sustained, lately.trust * believed.lasting, given_lately);
+            raise(&mut together.dispersion, now.trust * believed.lasting, member.dispersion.sqrt());
         }
         let believed = believed_of_all(&self.members, explained(now.explained_mean, lately.explained_mean));
         together.sustained = lately.trust * believed * libm::log1p(lately.value);
-        let magnitudes = [
-            now.trust * parameters.magnitude(now.beyond),
-            now.trust * parameters.magnitude(now.farthest()),
-            now.trust * parameters.magnitude(DISPERSION_SCALE * (dispersion.sqrt() - 1.0).max(0.0)),
-            lately.trust * parameters.magnitude(lately.farthest()),
-        ];
-        together.magnitude = magnitudes.into_iter().fold(0.0, f64::max);
+        let dispersed = DISPERSION_SCALE * (dispersion.sqrt() - 1.0);
+        let magnitude = now.trust * parameters.magnitude(now.beyond.max(now.farthest()).max(dispersed));
+        let magnitude_lately = lately.trust * parameters.magnitude(lately.farthest());
+        together.magnitude = magnitude.max(magnitude_lately);
         (together, contributions)
     }
 
@@ -135,6 +129,14 @@ impl Block {
             lately: Joint::decode(from, fields)?,
             members: (0..fields).map(|_| Member::decode(from, DISPERSION_MAX)).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// Raises `highest` to `weight` times the logarithm of 1 + `size`, where that is more.
+fn raise(highest: &mut f64, weight: f64, size: f64) {
+    // The logarithm, which takes longer than all else here, is no more than the size.
+    if weight * size > *highest {
+        *highest = highest.max(weight * libm::log1p(size));
     }
 }
 

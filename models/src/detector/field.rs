@@ -49,6 +49,8 @@ const RESTLESS_KNOWN: f64 = 100.0;
 const RESTLESS_ERROR_MIN: f64 = 0.05;
 /// Taken from the magnitude of such an error, so that it speaks only where the values themselves don't.
 const RESTLESS_ALLOWANCE: f64 = 1.4;
+/// An error whose logarithmic magnitude is less than the allowance, whatever the parameters.
+const RESTLESS_ALLOWED: f64 = 3.0;
 
 /// More novelty than all members can have together: as many as there are weights, of at most 10 each.
 pub(super) const NOVELTY_MAX: f64 = 90.0;
@@ -312,13 +314,16 @@ impl Field {
         self.errors[RHYTHM].mean < RHYTHMIC * others
     }
 
-    /// Logarithmic size of how unusually restless, or still, the values before this one were.
+    /// Logarithmic size of how unusually restless, or still, the values before this one were; 0 where it would be less.
     fn restless_magnitude(&self, log_restless: f64, parameters: &Parameters) -> f64 {
         if f64::from(self.count) < RESTLESS_KNOWN {
             return 0.0;
         }
         let stillness = (self.calm - log_restless) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
-        parameters.magnitude(stillness.max(0.0)) - RESTLESS_ALLOWANCE
+        if stillness <= RESTLESS_ALLOWED {
+            return 0.0;
+        }
+        parameters.magnitude(stillness) - RESTLESS_ALLOWANCE
     }
 
     /// What the members make of `value`, which they count.

@@ -76,7 +76,8 @@ impl Member {
         let before = f64::from(self.count);
         self.count = self.count.saturating_add(1);
         let strangeness = judged.strangeness(parameters);
-        let (surprise, limit) = self.tail.judge(strangeness, believed(before, parameters.caution_tail));
+        let trust = believed(before, parameters.caution_tail);
+        let (surprise, limit) = self.tail.judge_beyond(parameters.surprise_usual, strangeness, trust);
         self.tail.learn(strangeness, limit, self.count, is_seasonal);
         let candidate = parameters.onset_scale
             * believed(before, parameters.caution + CAUTION_MORE)

@@ -61,6 +61,10 @@ const RANKED_MIN: usize = 5;
 const BEYOND_HIGHEST: f64 = 0.5;
 const BEYOND_KNOWN: f64 = 1000.0;
 
+/// More than the surprise of any evidence that is below the tail's edge: at least one in 821 exceeds that.
+const BELOW_EDGE_MAX: f64 = 3.0;
+const _: () = assert!(1000.0 * TAIL_MAX > TOTAL_MAX as f64 + PRIOR);
+
 /// Survival function of the prior at the lower edge of each bin.
 const PRIOR_SURVIVAL: [f64; BINS + 1] = {
     let mut survival = [PRIOR; BINS + 1];
@@ -96,8 +100,13 @@ impl Tail {
     /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
     /// 1, is how far the extrapolation counts.
     pub(super) fn judge(&self, evidence: f64, trust: f64) -> (f64, f64) {
+        self.judge_beyond(0.0, evidence, trust)
+    }
+
+    /// The same where a surprise of `least` is like none: for that of most evidence no logarithm needs to be taken.
+    pub(super) fn judge_beyond(&self, least: f64, evidence: f64, trust: f64) -> (f64, f64) {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
-        let (surprise, limit) = self.judge_by_bins(evidence, trust);
+        let (surprise, limit) = self.judge_by_bins(least, evidence, trust);
         (surprise.max(self.judge_by_rank(evidence, trust)), limit)
     }
 
@@ -128,7 +137,7 @@ impl Tail {
     }
 
     /// Surprise by the histogram, and the most that is to be learnt.
-    fn judge_by_bins(&self, evidence: f64, trust: f64) -> (f64, f64) {
+    fn judge_by_bins(&self, least: f64, evidence: f64, trust: f64) -> (f64, f64) {
         let total = f64::from(self.total) + PRIOR;
         let tail = ((total / 100.0).clamp(TAIL_MIN, TAIL_MAX) / total).min(0.3);
         let body = (BODY * tail).min(0.9);
@@ -136,14 +145,19 @@ impl Tail {
         let bin = bin_of(evidence);
         let survival = |above: u32, i: usize| (f64::from(above) + PRIOR_SURVIVAL[i]) / total;
 
-        let above: u32 = self.counts[bin + 1..].iter().map(|count| u32::from(*count)).sum();
+        // The sum of all is below `TOTAL_MAX`, so that of some fits in what each is counted in.
+        let above = u32::from(self.counts[bin + 1..].iter().sum::<u16>());
         let upper = survival(above, bin + 1);
+        // Most evidence is below the tail's edge: then nothing but its own bin matters.
+        let is_below_edge = upper > tail;
+        if is_below_edge && least >= BELOW_EDGE_MAX {
+            return (0.0, f64::INFINITY);
+        }
         let lower = survival(above + u32::from(self.counts[bin]), bin);
         let within = (evidence / WIDTH - bin as f64).min(1.0);
         let share = lower + (upper - lower) * within;
         let below_edge = || ((-libm::log10(share)).max(0.0), f64::INFINITY);
-        // Most evidence is below the tail's edge: then nothing but its own bin matters.
-        if upper > tail {
+        if is_below_edge {
             return below_edge();
         }
 
