@@ -41,7 +41,29 @@ pub(super) struct Rhythm {
     lags: [u16; LAGS],
     /// and the sum of squared differences of codes over the window at each.
     distances: [u32; LAGS],
-    codes: [i8; LENGTH],
+    codes: Codes,
+}
+
+/// The last codes, in a ring. Its first ones stand behind its end once more, so that each window lies in one piece.
+#[derive(Clone, Debug, PartialEq)]
+struct Codes([i8; LENGTH + WINDOW - 1]);
+
+impl Codes {
+    fn at(&self, index: usize) -> i8 {
+        self.0[index]
+    }
+
+    fn set(&mut self, index: usize, code: i8) {
+        self.0[index] = code;
+        if index < WINDOW - 1 {
+            self.0[LENGTH + index] = code;
+        }
+    }
+
+    /// Those from `start` on.
+    fn window(&self, start: usize) -> &[i8; WINDOW] {
+        self.0[start..].first_chunk().expect("the first ones follow the last")
+    }
 }
 
 impl Rhythm {
@@ -53,7 +75,7 @@ impl Rhythm {
             turn: 0,
             lags: [0; LAGS],
             distances: [u32::MAX; LAGS],
-            codes: [0; LENGTH],
+            codes: Codes([0; LENGTH + WINDOW - 1]),
         }
     }
 
@@ -71,22 +93,24 @@ impl Rhythm {
         if best.iter().any(|(_, lag)| *lag == 0) {
             return None;
         }
-        let sum: i32 = best.iter().map(|(_, lag)| i32::from(self.codes[self.back(usize::from(*lag))])).sum();
+        let sum: i32 =
+            best.iter().map(|(_, lag)| i32::from(self.codes.at(self.back(usize::from(*lag))))).sum();
         Some(decoded(f64::from(sum) / EXPECTED as f64))
     }
 
     /// Takes in a distance from the level, in mean errors.
     pub(super) fn learn(&mut self, distance: f64) {
         let code = coded(distance);
+        let left = self.codes.at(self.back(WINDOW));
         for i in 0..LAGS {
             let lag = usize::from(self.lags[i]);
             if lag > 0 {
-                let comes = squared(code, self.codes[self.back(lag)]);
-                let goes = squared(self.codes[self.back(WINDOW)], self.codes[self.back(WINDOW + lag)]);
+                let comes = squared(code, self.codes.at(self.back(lag)));
+                let goes = squared(left, self.codes.at(self.back(WINDOW + lag)));
                 self.distances[i] = self.distances[i] + comes - goes;
             }
         }
-        self.codes[usize::from(self.next)] = code;
+        self.codes.set(usize::from(self.next), code);
         self.next = (self.next + 1) % LENGTH as u16;
         self.seen = (self.seen + 1).min(LENGTH as u16);
         self.seek();
@@ -108,7 +132,7 @@ impl Rhythm {
         if longest < SHORTEST {
             return;
         }
-        let last = self.window(0);
+        let last = *self.window(0);
         for _ in 0..TRIED {
             let next = usize::from(self.tried) + 1;
             self.tried = if (SHORTEST..=longest).contains(&next) { next } else { SHORTEST } as u16;
@@ -123,18 +147,13 @@ impl Rhythm {
     }
 
     /// The window of codes that ends `lag` values before the last.
-    fn window(&self, lag: usize) -> [i8; WINDOW] {
-        let start = self.back(WINDOW + lag);
-        let mut window = [0; WINDOW];
-        let ahead = (LENGTH - start).min(WINDOW);
-        window[..ahead].copy_from_slice(&self.codes[start..start + ahead]);
-        window[ahead..].copy_from_slice(&self.codes[..WINDOW - ahead]);
-        window
+    fn window(&self, lag: usize) -> &[i8; WINDOW] {
+        self.codes.window(self.back(WINDOW + lag))
     }
 
     /// Keeps `lag` where it is better than one so near that it is the same, or else than the worst that is kept.
     fn try_lag(&mut self, lag: usize, last: &[i8; WINDOW]) {
-        let distance = distance(last, &self.window(lag));
+        let distance = distance(last, self.window(lag));
         let lag = lag as u16;
         let near = self.lags.map(|other| other.abs_diff(lag) < SHORTEST as u16);
         if (0..LAGS).any(|i| near[i] && self.distances[i] <= distance) {
@@ -160,7 +179,7 @@ impl Rhythm {
         out.u16(self.tried);
         out.bytes(&[self.turn]);
         self.lags.iter().for_each(|lag| out.u16(*lag));
-        self.codes[..usize::from(self.seen)].iter().for_each(|code| out.bytes(&code.to_le_bytes()));
+        (0..usize::from(self.seen)).for_each(|at| out.bytes(&self.codes.at(at).to_le_bytes()));
     }
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
@@ -177,16 +196,16 @@ impl Rhythm {
         for lag in &mut read.lags {
             *lag = from.u16()?;
         }
-        for code in &mut read.codes[..usize::from(read.seen)] {
-            *code = from.u8_to(u8::MAX)? as i8;
-            within(*code, f64::from(code.unsigned_abs()) < ENDLESS)?;
+        for at in 0..usize::from(read.seen) {
+            let code = from.u8_to(u8::MAX)? as i8;
+            read.codes.set(at, within(code, f64::from(code.unsigned_abs()) < ENDLESS)?);
         }
-        let last = read.window(0);
+        let last = *read.window(0);
         for i in 0..LAGS {
             let lag = usize::from(read.lags[i]);
             if lag > 0 {
                 within(lag, (SHORTEST..=read.longest()).contains(&lag))?;
-                read.distances[i] = distance(&last, &read.window(lag));
+                read.distances[i] = distance(&last, read.window(lag));
             }
         }
         Ok(read)
