@@ -56,6 +56,11 @@ impl Block {
         Block { now: Joint::new(), lately: Joint::new(), members: Vec::new() }
     }
 
+    /// Reads a little of what is kept of each field, for it to be at hand.
+    pub(super) fn fetch(&self) {
+        self.members.iter().for_each(Member::fetch);
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.members.len() == BLOCK
     }

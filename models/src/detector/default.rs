@@ -99,6 +99,13 @@ impl DefaultDetector {
         let parameters = &self.parameters;
         let mut errors = [f64::NAN; BLOCK];
         let mut sustained = [f64::NAN; BLOCK];
+        // A state that was not used lately lies in memory, and a step reads some hundred pieces of it, here and
+        // there. Asked for one after the other, as it comes to them, they take as long as all else; asked for
+        // all at once they come together.
+        fields.iter().for_each(Field::fetch);
+        if let Some(block) = &block {
+            block.fetch();
+        }
         for (i, field) in fields.iter_mut().enumerate() {
             let forecast = field.forecast(time_ms, parameters);
             let score = &mut scores[i];

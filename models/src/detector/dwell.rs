@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use crate::detector::StateError;
+use std::hint::black_box;
 
 /// Lengths of a stay that are told apart: 1, 2, 3, 4, 6, 8, 12 and so on, two to an octave, to 4,096.
 const LENGTHS: usize = 24;
@@ -45,6 +46,11 @@ impl<const PLACES: usize> Dwell<PLACES> {
     pub(super) fn new() -> Self {
         const { assert!(PLACES > 0 && PLACES <= u8::MAX as usize) };
         Dwell { place: 0, stay: 0, ended: [[0; LENGTHS]; PLACES] }
+    }
+
+    /// Reads a counter of the place where it is, for them to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box(self.ended[usize::from(self.place)][LENGTHS / 2]);
     }
 
     /// Ends the stay: the next observation begins another, be it in the same place.

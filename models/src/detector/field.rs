@@ -9,6 +9,7 @@ use super::rhythm::Rhythm;
 use super::season::Season;
 use super::spread::{Spread, YOUNG};
 use crate::detector::{Range, StateError};
+use std::hint::black_box;
 
 /// Bound of every value: an infinite one, or one beyond, is scored as this.
 const VALUE_MAX: f64 = 1e300;
@@ -201,6 +202,17 @@ impl Field {
     /// Whether too little was seen of it for a mean error.
     pub(super) fn is_young(&self) -> bool {
         f64::from(self.count) <= YOUNG
+    }
+
+    /// Reads a little of all that the next value will be judged by, for that to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box((self.level, self.errors[LEVEL].mean, self.errors[RHYTHM].mean));
+        self.season.fetch();
+        self.rhythm.fetch();
+        self.context.fetch();
+        self.dwell.fetch();
+        self.still.fetch();
+        self.lattices.iter().for_each(Lattice::fetch);
     }
 
     fn error_min(&self) -> f64 {

@@ -3,6 +3,7 @@
 use super::Range;
 use super::codec::{Decoder, Encoder, LEARNT_MAX, within};
 use crate::detector::StateError;
+use std::hint::black_box;
 
 /// Cells at most, from that of the lowest value to that of the highest.
 const CELLS: usize = 14;
@@ -70,6 +71,11 @@ impl Lattice {
             known: true,
             ..Lattice::new()
         }
+    }
+
+    /// Reads its ends, for all of it to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box((self.anchor, self.counts[CELLS - 1]));
     }
 
     /// The cell that `value` lies in, be it one of these or not.

@@ -6,6 +6,7 @@ use super::field::{Judged, NOVELTY_MAX};
 use super::parameters::Parameters;
 use super::tail::Tail;
 use crate::detector::StateError;
+use std::hint::black_box;
 
 /// Observations more than of a single value after which half of an onset of a field by itself is believed: of many fields
 /// one or another shows something new for long.
@@ -63,6 +64,12 @@ impl Member {
     /// What is known of a field that was a series of its own for `count` observations.
     pub(super) fn grown(count: u32, tail: Tail, maximum: f64) -> Self {
         Member { count, tail, maximum, ..Member::new() }
+    }
+
+    /// Reads a little of all that its onset will be judged by, for that to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box(self.maximum);
+        self.tail.fetch();
     }
 
     /// The onset that an observation is of the field by itself, and 0 where there is none. `is_seasonal` says whether the field

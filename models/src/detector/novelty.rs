@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use crate::detector::StateError;
+use std::hint::black_box;
 
 /// Levels of the quantiser: four to each side of the middle one.
 pub(super) const LEVELS: usize = 9;
@@ -64,6 +65,11 @@ impl Novelty {
         let seen = |cell: usize| 1.0 / (1.0 + f64::from(self.counts[cell]));
         let [alone, pair, triple] = self.cells(level);
         (seen(alone) + seen(pair) / 2.0 + seen(triple) / 3.0) / (1.0 + 1.0 / 2.0 + 1.0 / 3.0)
+    }
+
+    /// Reads a counter of each length of context, beside which those of all levels are, for them to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box(self.cells(LEVELS as u8 / 2).map(|cell| self.counts[cell]));
     }
 
     /// Counts `level` in its contexts; it is the newest level before the next.

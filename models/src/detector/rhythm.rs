@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder, within};
 use crate::detector::StateError;
+use std::hint::black_box;
 
 /// Values that are kept: two turns of a rhythm and a window.
 const LENGTH: usize = 1024;
@@ -77,6 +78,13 @@ impl Rhythm {
             distances: [u32::MAX; LAGS],
             codes: Codes([0; LENGTH + WINDOW - 1]),
         }
+    }
+
+    /// Reads a code of each cache line, for all to be at hand: lags lie anywhere.
+    pub(super) fn fetch(&self) {
+        (0..usize::from(self.seen)).step_by(64).for_each(|at| {
+            black_box(self.codes.at(at));
+        });
     }
 
     /// The distance from the level that is expected of the next value, in mean errors; none before two turns are known.

@@ -3,6 +3,7 @@
 use super::codec::{Decoder, Encoder};
 use super::parameters::Parameters;
 use crate::detector::StateError;
+use std::hint::black_box;
 
 const HOURS_DAY: usize = 24;
 const HOURS_WEEK: usize = 7 * HOURS_DAY;
@@ -45,6 +46,11 @@ impl Season {
     /// Sets the value that others are kept as a distance from.
     pub(super) fn start(&mut self, origin: f64) {
         self.origin = origin;
+    }
+
+    /// Reads what the profiles say of the hour, for it to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box((self.visit_sum, self.daily(), self.weekly()));
     }
 
     /// Goes to the hour of `time_ms`. Where that is another one than before, the visit is over and learnt.

@@ -4,6 +4,7 @@ use super::codec::{Decoder, Encoder};
 use super::highest::{Highest, RANKED_FROM};
 use crate::detector::StateError;
 use std::f64::consts::LN_10;
+use std::hint::black_box;
 
 const BINS: usize = 64;
 /// Width of a bin in units of evidence, which is logarithmic: 64 bins reach 5.3, that is 1 of novelty and a
@@ -95,6 +96,11 @@ pub(super) struct Tail {
 impl Tail {
     pub(super) fn new() -> Self {
         Tail { counts: [0; BINS], total: 0, since: u32::MAX, repeated: false, highest: Highest::new() }
+    }
+
+    /// Reads some of the counts, and of the highest, for all to be at hand.
+    pub(super) fn fetch(&self) {
+        black_box((self.counts[0], self.counts[BINS / 2], self.counts[BINS - 1], self.highest.of()));
     }
 
     /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
