@@ -151,8 +151,11 @@ impl Tail {
         let bin = bin_of(evidence);
         let survival = |above: u32, i: usize| (f64::from(above) + PRIOR_SURVIVAL[i]) / total;
 
-        // The sum of all is below `TOTAL_MAX`, so that of some fits in what each is counted in.
-        let above = u32::from(self.counts[bin + 1..].iter().sum::<u16>());
+        // The sum of all is below `TOTAL_MAX`, so it fits in what each is counted in. All are looked at: loops of
+        // one length are unrolled for vector instructions.
+        let higher =
+            (0..BINS as u16).zip(self.counts).map(|(i, count)| if i > bin as u16 { count } else { 0 });
+        let above = u32::from(higher.sum::<u16>());
         let upper = survival(above, bin + 1);
         // Most evidence is below the tail's edge: then nothing but its own bin matters.
         let is_below_edge = upper > tail;
