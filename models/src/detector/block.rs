@@ -58,6 +58,8 @@ impl Block {
 
     /// Reads a little of what is kept of each field, for it to be at hand.
     pub(super) fn fetch(&self) {
+        self.now.fetch();
+        self.lately.fetch();
         self.members.iter().for_each(Member::fetch);
     }
 

@@ -2,6 +2,7 @@
 
 mod block;
 mod codec;
+mod covariance;
 mod default;
 mod dwell;
 mod field;
