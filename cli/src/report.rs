@@ -39,6 +39,12 @@ pub fn fail(failure: &Failure) -> ExitCode {
     ExitCode::from(failure.code)
 }
 
+/// Tells of something that may not be as it was meant, and that stops nothing.
+pub fn warn(text: impl fmt::Display) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "kizashi: {text}");
+}
+
 /// Writes one line to standard output. A reader that has gone away (`kizashi alerts | head`) ends the
 /// process quietly, as it ends other tools.
 pub fn line(text: impl fmt::Display) -> Result<(), Failure> {

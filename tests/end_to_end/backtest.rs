@@ -173,6 +173,25 @@ fn what_is_wrong_with_a_file_is_told_in_one_line() {
 }
 
 #[test]
+fn what_the_columns_were_taken_for_is_told() {
+    let folder = Folder::new();
+    let mut text = "when,load,state,is_anomaly,spare\n".to_owned();
+    (0..50).for_each(|row| writeln!(text, "{},{row},OPEN,0,", 1_767_225_600 + row).unwrap());
+    let (a, b) = (folder.file("a.csv", &text), folder.file("b.csv", &text));
+    let backtest = folder.backtest(&[&a, &b], b"");
+    let told = "columns: time `when`; 2 values `load`, `is_anomaly`; left out \
+                `spare` (empty in the rows looked at), `state` (text: `OPEN` in line 2)";
+    assert_eq!(backtest.stdout.lines().filter(|line| *line == told).count(), 1, "{backtest:?}");
+    let warning = "kizashi: `is_anomaly` is named like a label and is scored as a value; \
+                   --ignore is_anomaly leaves it out\n";
+    assert_eq!((backtest.status.code(), backtest.stderr.as_str()), (Some(0), warning));
+    for without in [["--ignore", "is_anomaly"], ["--values", "is_anomaly"]] {
+        let backtest = folder.backtest(&[&[a.as_str()][..], &without].concat(), b"");
+        assert_eq!((backtest.status.code(), backtest.stderr.as_str()), (Some(0), ""), "nothing is to say");
+    }
+}
+
+#[test]
 fn a_field_that_turns_from_number_to_text_is_told_with_its_line() {
     let folder = Folder::new();
     let mut text = "t,x,y\n".to_owned();

@@ -53,5 +53,8 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
     })
     .map_err(Failure::usage)?;
     bar.finish_and_clear();
+    if let Some(warning) = report.warning() {
+        report::warn(warning);
+    }
     report::line(report.to_string().trim_end())
 }

@@ -2,6 +2,7 @@
 
 use super::reader::{Reader, Row};
 use super::{Error, TooManySeries};
+use crate::table::Layout;
 use std::collections::HashMap;
 
 /// Rows of a batch, and the bytes of text after which it is full.
@@ -96,6 +97,7 @@ impl Filler {
     pub(super) fn counts(&self) -> Counts {
         let span_ms = |span: &Span| span.newest_ms.saturating_sub(span.first_ms) as u64;
         Counts {
+            layout: self.reader.layout().cloned(),
             late: self.late,
             series: self.spans.len() as u64,
             series_ms: self.spans.values().map(span_ms).fold(0, u64::saturating_add),
@@ -104,8 +106,10 @@ impl Filler {
 }
 
 /// What a reader's rows were, all in all.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Counts {
+    /// What the columns of a table were taken for.
+    pub(super) layout: Option<Layout>,
     /// Rows whose time lies before that of a row of their series above.
     pub(super) late: u64,
     pub(super) series: u64,

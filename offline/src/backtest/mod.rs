@@ -4,6 +4,7 @@ mod alert_list;
 mod batch;
 mod declared;
 mod file;
+mod hints;
 mod json_lines;
 mod partial_file;
 mod pipeline;

@@ -3,7 +3,7 @@
 use super::Error;
 use super::json_lines::JsonLines;
 use crate::table::input::{Input, uncompressed_name};
-use crate::table::{Choice, Form, STDIN, Table, TableError};
+use crate::table::{Choice, Form, Layout, STDIN, Table, TableError};
 use csv::ByteRecord;
 use kizashi_models::decode::{Decoder, Mapping};
 use kizashi_models::observation::{Observation, SERIES_BYTES_MAX, Values};
@@ -77,6 +77,14 @@ impl Reader {
         match self {
             Self::Table(reader) => reader.table.file(),
             Self::JsonLines(reader) => reader.file(),
+        }
+    }
+
+    /// What the columns of a table are taken for.
+    pub(super) fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::Table(reader) => Some(reader.table.layout()),
+            Self::JsonLines(_) => None,
         }
     }
 

@@ -1,13 +1,15 @@
 //! What came of a backtest, for the person who ran it.
 
+use super::hints;
 use crate::alert_score::AlertScore;
 use crate::event_score::EventScore;
 use crate::nab_score::ProfileScore;
+use crate::table::Layout;
 use kizashi_models::alert::Alert;
 use kizashi_models::plural::Count;
 use kizashi_models::time::format_utc;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const WEEK_MS: f64 = 7.0 * 86_400_000.0;
 
@@ -16,6 +18,8 @@ const WEEK_MS: f64 = 7.0 * 86_400_000.0;
 pub struct FileReport {
     /// The file.
     pub file: PathBuf,
+    /// What the columns of a table are taken for; JSON lines have none.
+    pub layout: Option<Layout>,
     /// Rows below the header, or lines.
     pub rows: u64,
     /// Rows whose time lies before that of a row of their series above.
@@ -119,11 +123,39 @@ pub struct Report {
     pub alerts: Option<AlertScore>,
 }
 
+impl Report {
+    /// The layouts of the files, each with the first file that has it and the number of those that have it.
+    fn layouts(&self) -> Vec<(&Layout, &Path, u64)> {
+        let mut layouts: Vec<(&Layout, &Path, u64)> = Vec::new();
+        for file in &self.files {
+            let Some(layout) = &file.layout else { continue };
+            match layouts.iter_mut().find(|(known, ..)| known.is_like(layout)) {
+                Some((.., files)) => *files += 1,
+                None => layouts.push((layout, &file.file, 1)),
+            }
+        }
+        layouts
+    }
+
+    /// What may not be as it was meant, for standard error.
+    pub fn warning(&self) -> Option<String> {
+        hints::labels(&self.layouts().iter().flat_map(|(layout, ..)| layout.label_like()).collect())
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |count: fn(&FileReport) -> u64| self.files.iter().map(count).sum::<u64>();
         for file in self.files.iter().filter(|file| self.nab.is_empty() || !file.raised.is_empty()) {
             writeln!(f, "{file}")?;
+        }
+        let layouts = self.layouts();
+        for (layout, first, files) in &layouts {
+            match files - 1 {
+                _ if layouts.len() == 1 => writeln!(f, "columns: {layout}")?,
+                0 => writeln!(f, "columns of {}: {layout}", first.display())?,
+                more => writeln!(f, "columns of {} and {more} more: {layout}", first.display())?,
+            }
         }
         let (rows, series, alerts) =
             (sum(|file| file.rows), sum(|file| file.series), sum(|file| file.alerts));
@@ -177,5 +209,24 @@ mod tests {
             two.to_string().ends_with("\n2 files, 2 rows, 2 series, 2 alerts at a budget of 0.1\n"),
             "{two}"
         );
+    }
+
+    #[test]
+    fn columns_are_told_once_for_all_files_that_have_the_same() {
+        let file = |name: &str, value: &str| {
+            let layout = Layout { time: "t".into(), values: vec![value.to_owned()], ..Layout::default() };
+            FileReport { file: name.into(), layout: Some(layout), ..FileReport::default() }
+        };
+        let mut report = Report { files: vec![file("a.csv", "x"), file("b.csv", "x")], ..Report::default() };
+        assert!(report.to_string().contains("\ncolumns: time `t`; value `x`\n2 files, "), "{report}");
+        report.files.extend([file("c.csv", "Label"), file("d.csv", "x")]);
+        assert!(
+            report.to_string().contains(
+                "\ncolumns of a.csv and 2 more: time `t`; value `x`\n\
+                 columns of c.csv: time `t`; value `Label`\n"
+            ),
+            "{report}"
+        );
+        assert!(report.warning().unwrap().contains("--ignore Label leaves it out"));
     }
 }

@@ -1,9 +1,10 @@
 //! Which columns of a table hold what.
 
+use super::cell::{parse_value, shown};
+use super::layout::{Layout, LeftOut, Reason};
 use super::names::{list, missing};
-use super::parse_value;
+use super::sample::Sample;
 use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
-use csv::ByteRecord;
 use kizashi_models::observation::FIELDS_MAX;
 use std::collections::HashSet;
 
@@ -36,72 +37,107 @@ pub struct Columns {
     pub values: Vec<usize>,
 }
 
-impl Columns {
-    /// Finds the columns of a table with these names, and the format of its times, from a sample of its rows.
-    pub(super) fn find(
-        choice: &Choice,
-        names: &[String],
-        sample: &[&ByteRecord],
-    ) -> Result<(Self, TimeFormat), String> {
-        let find = |name: &String| {
-            names.iter().position(|column| column == name).ok_or_else(|| missing(name, names))
-        };
-        let series = choice.series.as_ref().map(find).transpose()?;
-        let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let free =
-            |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
-        let cells = |column: usize| sample.iter().map(move |record| &record[column]);
-        let (time, format) = match &choice.time {
-            Some(name) => {
-                let time = find(name)?;
-                (time, named_format(name, cells(time), choice.date_order)?)
-            }
-            None => found_time(names, free, cells, choice.date_order)?,
-        };
-        let mut values = if chosen.is_empty() {
-            let is_value = |column: &usize| *column != time && !names[*column].is_empty() && free(column);
-            let mut numeric = Vec::new();
-            for column in (0..names.len()).filter(is_value) {
-                if is_numeric(&names[column], cells(column))? {
-                    numeric.push(column);
-                }
-            }
-            numeric
-        } else {
-            chosen
-        };
-        values.sort_unstable();
-        if values.is_empty() {
-            return Err(format!("no column holds numbers; its columns are {}", list(names)));
-        }
-        if values.len() > FIELDS_MAX {
-            return Err(format!(
-                "{} columns hold numbers; at most {FIELDS_MAX} are allowed; choose (--values)",
-                values.len()
-            ));
-        }
-        let mut used: Vec<usize> = values.iter().copied().chain(series).chain([time]).collect();
-        used.sort_unstable();
-        if let Some(twice) = used.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("`{}` is chosen twice", names[twice[0]]));
-        }
-        check_names(names, &used)?;
-        Ok((Self { time, series, values }, format))
-    }
+/// What was found out of a table.
+pub(super) struct Found {
+    pub(super) columns: Columns,
+    pub(super) time_format: TimeFormat,
+    pub(super) layout: Layout,
 }
 
-/// Whether a column holds numbers and nothing else. One that nearly does is not left out in silence.
-fn is_numeric<'a>(name: &str, cells: impl Iterator<Item = &'a [u8]> + Clone) -> Result<bool, String> {
-    let numbers = cells.clone().filter(|cell| parse_value(cell).is_some_and(|value| !value.is_nan())).count();
-    let mut others = cells.filter(|cell| parse_value(cell).is_none());
-    let Some(other) = others.next() else { return Ok(numbers > 0) };
-    if numbers < NEARLY_ALL * (1 + others.count()) {
-        return Ok(false);
+/// Finds the columns of a table with these names, and the format of its times, from a sample of its rows.
+pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result<Found, String> {
+    let find =
+        |name: &String| names.iter().position(|column| column == name).ok_or_else(|| missing(name, names));
+    let series = choice.series.as_ref().map(find).transpose()?;
+    let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let free =
+        |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
+    let cells = |column: usize| sample.cells(column);
+    let (time, time_format) = match &choice.time {
+        Some(name) => {
+            let time = find(name)?;
+            (time, named_format(name, cells(time), choice.date_order)?)
+        }
+        None => found_time(names, free, cells, choice.date_order)?,
+    };
+    let (mut values, left_out) = if chosen.is_empty() {
+        let others = (0..names.len()).filter(|column| *column != time && Some(*column) != series);
+        found_values(names, others, &ignored, sample)?
+    } else {
+        (chosen, Vec::new())
+    };
+    values.sort_unstable();
+    if values.is_empty() {
+        return Err(format!("no column holds numbers; its columns are {}", list(names)));
     }
-    let other: String = String::from_utf8_lossy(other).chars().take(40).collect();
+    if values.len() > FIELDS_MAX {
+        return Err(format!(
+            "{} columns hold numbers; at most {FIELDS_MAX} are allowed; choose (--values)",
+            values.len()
+        ));
+    }
+    let mut used: Vec<usize> = values.iter().copied().chain(series).chain([time]).collect();
+    used.sort_unstable();
+    if let Some(twice) = used.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("`{}` is chosen twice", names[twice[0]]));
+    }
+    check_names(names, &used)?;
+    let layout = Layout {
+        time: names[time].clone(),
+        series: choice.series.clone(),
+        values: values.iter().map(|value| names[*value].clone()).collect(),
+        chosen: !choice.values.is_empty(),
+        left_out,
+    };
+    Ok(Found { columns: Columns { time, series, values }, time_format, layout })
+}
+
+/// Which columns hold values, and why the others don't.
+fn found_values(
+    names: &[String],
+    others: impl Iterator<Item = usize>,
+    ignored: &[usize],
+    sample: &Sample,
+) -> Result<(Vec<usize>, Vec<LeftOut>), String> {
+    let (mut values, mut left_out) = (Vec::new(), Vec::new());
+    for column in others {
+        let unnamed = names[column].is_empty();
+        let reason = if ignored.contains(&column) {
+            Some(Reason::Ignored)
+        } else if unnamed {
+            // An index, as programs write it; what is empty as well comes from a delimiter at the line's end.
+            let empty = sample.cells(column).all(|cell| cell.trim_ascii().is_empty());
+            if empty { continue } else { Some(Reason::Unnamed) }
+        } else {
+            no_value(&names[column], sample.lined_cells(column))?
+        };
+        let name = || if unnamed { format!("column {}", column + 1) } else { names[column].clone() };
+        match reason {
+            None => values.push(column),
+            Some(reason) => left_out.push(LeftOut { name: name(), reason }),
+        }
+    }
+    Ok((values, left_out))
+}
+
+/// Why a column holds no values; nothing where it holds numbers alone. One that nearly does is an error.
+fn no_value<'a>(
+    name: &str,
+    cells: impl Iterator<Item = (u64, &'a [u8])> + Clone,
+) -> Result<Option<Reason>, String> {
+    let is_number = |(_, cell): &(u64, &[u8])| parse_value(cell).is_some_and(|value| !value.is_nan());
+    let numbers = cells.clone().filter(is_number).count();
+    let mut others = cells.filter(|(_, cell)| parse_value(cell).is_none());
+    let Some((line, cell)) = others.next() else {
+        return Ok(if numbers > 0 { None } else { Some(Reason::Empty) });
+    };
+    let cell = shown(cell);
+    if numbers < NEARLY_ALL * (1 + others.count()) {
+        return Ok(Some(Reason::Text { cell, line }));
+    }
     Err(format!(
-        "column `{name}` holds numbers but also `{other}`; mend it, or leave the column out (--ignore)"
+        "column `{name}` holds numbers but also `{cell}`; mend it, or leave the column out (--ignore)"
     ))
 }
 
@@ -159,7 +195,7 @@ fn named_format<'a>(
 }
 
 fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> String {
-    let text = String::from_utf8_lossy(cells.next().unwrap_or_default());
+    let text = shown(cells.next().unwrap_or_default());
     format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
 }
 

@@ -1,0 +1,170 @@
+//! Which columns of a table are used for what, and which are left out and why: for the person who ran it.
+
+use super::label_names;
+use std::fmt;
+
+/// Columns of one kind that are named.
+const NAMED_MAX: usize = 5;
+
+/// What the columns of a table are taken for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The column of times.
+    pub time: String,
+    /// The column of the series' keys, where one was chosen.
+    pub series: Option<String>,
+    /// The columns of values.
+    pub values: Vec<String>,
+    /// Whether the values were chosen by name, and not found out.
+    pub chosen: bool,
+    /// Columns that are nothing of these. Where the values were chosen, others are not told.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A column that is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name, or its place where it has none.
+    pub name: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a column is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for.
+    Ignored,
+    /// It holds numbers and has no name.
+    Unnamed,
+    /// Nothing is in it, as far as was looked.
+    Empty,
+    /// It holds something that is no number.
+    Text {
+        /// The first such cell, shortened.
+        cell: String,
+        /// Its line.
+        line: u64,
+    },
+}
+
+impl Layout {
+    /// Whether the columns of another table are taken for the same. The cells that are shown may differ.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same = |(a, b): (&LeftOut, &LeftOut)| {
+            a.name == b.name && std::mem::discriminant(&a.reason) == std::mem::discriminant(&b.reason)
+        };
+        (&self.time, &self.series, &self.values) == (&other.time, &other.series, &other.values)
+            && self.left_out.len() == other.left_out.len()
+            && self.left_out.iter().zip(&other.left_out).all(same)
+    }
+
+    /// Columns that are scored though they are named as labels are, and nobody chose them.
+    pub fn label_like(&self) -> impl Iterator<Item = &str> {
+        let values = self.values.iter().filter(|_| !self.chosen).map(String::as_str);
+        values.filter(|name| label_names::is_like_a_label(name))
+    }
+
+    /// What is left out, one text a reason; of texts each with the cell that is no number.
+    fn reasons(&self) -> Vec<String> {
+        let plain = [
+            (Reason::Ignored, "ignored"),
+            (Reason::Unnamed, "without a name"),
+            (Reason::Empty, "empty in the rows looked at"),
+        ];
+        let mut reasons = Vec::new();
+        for (reason, why) in plain {
+            let names = self.left_out.iter().filter(|out| out.reason == reason).map(|out| ticked(&out.name));
+            let names = listed(names.collect());
+            reasons.extend(names.map(|names| format!("{names} ({why})")));
+        }
+        let texts = self.left_out.iter().filter_map(|out| match &out.reason {
+            Reason::Text { cell, line } => Some(format!("`{}` (text: `{cell}` in line {line})", out.name)),
+            _ => None,
+        });
+        reasons.extend(listed(texts.collect()));
+        reasons
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "time `{}`", self.time)?;
+        if let Some(series) = &self.series {
+            write!(f, "; series `{series}`")?;
+        }
+        let values = listed(self.values.iter().map(|name| ticked(name)).collect()).unwrap_or_default();
+        match self.values.len() {
+            1 => write!(f, "; value {values}")?,
+            count => write!(f, "; {count} values {values}")?,
+        }
+        match self.reasons().as_slice() {
+            [] => Ok(()),
+            reasons => write!(f, "; left out {}", reasons.join(", ")),
+        }
+    }
+}
+
+fn ticked(name: &String) -> String {
+    format!("`{name}`")
+}
+
+/// The first few, and how many more there are; nothing where there is none.
+fn listed(mut texts: Vec<String>) -> Option<String> {
+    let more = texts.len().saturating_sub(NAMED_MAX);
+    texts.truncate(NAMED_MAX);
+    let text = texts.join(", ");
+    match more {
+        0 => Some(text).filter(|text| !text.is_empty()),
+        more => Some(format!("{text} and {more} more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn left_out(name: &str, reason: Reason) -> LeftOut {
+        LeftOut { name: name.to_owned(), reason }
+    }
+
+    #[test]
+    fn a_layout_is_one_line_however_many_columns_there_are() {
+        let text = |cell: &str| Reason::Text { cell: cell.to_owned(), line: 2 };
+        let mut layout = Layout { time: "t".into(), values: names(&["x"]), ..Layout::default() };
+        assert_eq!(layout.to_string(), "time `t`; value `x`");
+        layout.left_out = vec![
+            left_out("state", text("OPEN")),
+            left_out("label", Reason::Ignored),
+            left_out("spare", Reason::Empty),
+        ];
+        assert_eq!(
+            layout.to_string(),
+            "time `t`; value `x`; left out `label` (ignored), `spare` (empty in the rows looked at), \
+             `state` (text: `OPEN` in line 2)"
+        );
+        let many = (0..200).map(|at| format!("c{at}")).collect();
+        let wide = Layout { time: "t".into(), series: Some("host".into()), values: many, ..layout.clone() };
+        assert_eq!(
+            wide.to_string().split("; left").next().unwrap(),
+            "time `t`; series `host`; 200 values `c0`, `c1`, `c2`, `c3`, `c4` and 195 more"
+        );
+        let mut other = layout.clone();
+        other.left_out[0].reason = text("SHUT");
+        assert!(layout.is_like(&other), "the cell alone is another");
+        other.left_out[0].reason = Reason::Empty;
+        assert!(!layout.is_like(&other));
+    }
+
+    #[test]
+    fn values_that_were_chosen_are_no_labels() {
+        let mut layout = Layout { values: names(&["x", "Is_Anomaly"]), ..Layout::default() };
+        assert_eq!(layout.label_like().collect::<Vec<_>>(), ["Is_Anomaly"]);
+        layout.chosen = true;
+        assert_eq!(layout.label_like().count(), 0);
+    }
+}

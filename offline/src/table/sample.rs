@@ -1,0 +1,47 @@
+//! The rows of a table that are looked at to find out what its columns hold.
+
+use super::TableError;
+use super::rows::Rows;
+use csv::ByteRecord;
+use std::collections::VecDeque;
+
+/// Rows that are looked at, and the cells of them after which it is enough.
+pub(super) const ROWS_MAX: usize = 200;
+const CELLS_MAX: usize = 1_000_000;
+
+/// The first rows of a table, each with its line. They are kept, for a pipe can't be read again.
+pub(super) struct Sample(VecDeque<(u64, ByteRecord)>);
+
+impl Sample {
+    /// Takes the first rows.
+    pub(super) fn read(rows: &mut Rows) -> Result<Self, TableError> {
+        let columns = rows.names().len();
+        let (mut sample, mut record) = (VecDeque::new(), ByteRecord::new());
+        while sample.len() < ROWS_MAX && (sample.len() + 1) * columns <= CELLS_MAX.max(columns) {
+            if !rows.read(&mut record)? {
+                break;
+            }
+            sample.push_back((rows.line(), record.clone()));
+        }
+        Ok(Self(sample))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The cells of a column.
+    pub(super) fn cells(&self, column: usize) -> impl Iterator<Item = &[u8]> + Clone {
+        self.lined_cells(column).map(|(_, cell)| cell)
+    }
+
+    /// The cells of a column, each with its line.
+    pub(super) fn lined_cells(&self, column: usize) -> impl Iterator<Item = (u64, &[u8])> + Clone {
+        self.0.iter().map(move |(line, record)| (*line, &record[column]))
+    }
+
+    /// Takes the first row that was not taken yet.
+    pub(super) fn take(&mut self) -> Option<(u64, ByteRecord)> {
+        self.0.pop_front()
+    }
+}

@@ -1,0 +1,136 @@
+//! Tables as they are read, from the text of a file to its rows.
+
+use super::*;
+
+/// Time, series and values of a row.
+type Read = (i64, Option<String>, Vec<f64>);
+
+fn rows(text: &str, choice: &Choice) -> Result<Vec<Read>, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    std::fs::write(&file, text).unwrap();
+    let mut found = Vec::new();
+    let without_dir =
+        |error: TableError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
+    let mut table = Table::open(&file, choice).map_err(without_dir)?;
+    let mut values = Vec::new();
+    while let Some(row) = table.read(&mut values).map_err(without_dir)? {
+        found.push((row.time_ms, row.series.map(str::to_owned), row.values.to_vec()));
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_delimiter_and_the_time_are_found_out() {
+    let expected = Ok(vec![(1_396_310_400_000, None, vec![1.5]), (1_396_310_700_000, None, vec![2.0])]);
+    for text in [
+        "timestamp,value\n2014-04-01 00:00:00,1.5\n2014-04-01 00:05:00,2\n",
+        "\u{feff}value;when\r\n1.5;2014-04-01T00:00:00Z\r\n2;2014-04-01T00:05:00Z\r\n",
+        "\"a name, with commas\"\tx\n2014-04-01T02:00:00+02:00\t1.5\n2014-04-01T02:05:00+02:00\t2",
+        "epoch,x\n1396310400,1.5\n1396310700,2\n",
+        "x,epoch\n1.5,1396310400000\n2,1396310700000\n",
+    ] {
+        assert_eq!(rows(text, &Choice::default()), expected, "{text}");
+    }
+}
+
+#[test]
+fn columns_can_be_chosen() {
+    let text = "t,host,a,b,label\n2014-04-01,x,1,2,0\n2014-04-02,y,3,,1\n";
+    let choice = Choice { series: Some("host".into()), ignore: vec!["label".into()], ..Choice::default() };
+    let found = rows(text, &choice).unwrap();
+    assert_eq!((found[0].1.as_deref(), &found[0].2), (Some("x"), &vec![1.0, 2.0]));
+    assert!(found[1].2[0] == 3.0 && found[1].2[1].is_nan());
+    let choice = Choice { values: vec!["b".into()], ..Choice::default() };
+    assert_eq!(rows(text, &choice).unwrap()[0].2, [2.0]);
+}
+
+#[test]
+fn forms_that_programs_write_are_read() {
+    let one = Ok(vec![(1_396_310_400_000, None, vec![1.5])]);
+    for text in [
+        ",timestamp,value\n0,2014-04-01,1.5\n",
+        "\n\r\nvalue,timestamp\n\n1.5,\"2014-04-01 00:00:00\"\n\n",
+        "timestamp,value,,\n2014-04-01,1.5,,\n",
+        "\"a\nname\",\"t\"\"\"\n\"1.5\",2014-04-01\n",
+        "n,n,t,x\na,b,01.04.2014,1.5\n",
+        "t\tx\r20140401\t1.5\r",
+    ] {
+        assert_eq!(rows(text, &Choice::default()), one, "{text:?}");
+    }
+}
+
+#[test]
+fn a_table_of_very_many_columns_is_refused_unless_some_are_chosen() {
+    let columns = 100_000;
+    let mut text = String::from("t");
+    (0..columns).for_each(|at| text += &format!(",c{at}"));
+    (0..20).for_each(|row| text += &format!("\n2014-04-{:02}{}", row + 1, ",7".repeat(columns)));
+    let error = rows(&text, &Choice::default()).unwrap_err();
+    assert_eq!(error, "t.csv: 100000 columns hold numbers; at most 256 are allowed; choose (--values)");
+    let choice = Choice { values: vec!["c99999".into()], ..Choice::default() };
+    assert_eq!(rows(&text, &choice).unwrap().len(), 20);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_does_not_take_the_file_into_memory() {
+    let mut text = String::from("t,x\n2014-04-01,1\n2014-04-02,\"2\n");
+    text += &"2014-04-03,3\n".repeat(2 << 20);
+    let choice = Choice { values: vec!["x".into()], ..Choice::default() };
+    let error = rows(&text, &choice).unwrap_err();
+    assert_eq!(error, "t.csv, line 3: a row of more than 16 MiB; is a quote not closed?");
+}
+
+#[test]
+fn errors_name_file_line_and_column() {
+    let with = |time: Option<&str>, values: &[&str]| Choice {
+        time: time.map(str::to_owned),
+        values: values.iter().map(|name| (*name).to_owned()).collect(),
+        ..Choice::default()
+    };
+    let default = Choice::default;
+    let two = "t,x\n2014-04-01,1\n";
+    for (text, choice, part) in [
+        ("", default(), "t.csv: the file is empty"),
+        ("t,x\n", default(), "t.csv: there are no rows below the header"),
+        ("2014-04-01,1\n2014-04-02,2\n", default(), "t.csv: the first line is a row of data; a header"),
+        ("a,b\n1,2\n", default(), "t.csv: no column holds times; its columns are a, b"),
+        ("t\n2014-04-01\n", default(), "t.csv: no column holds numbers"),
+        (
+            &format!("t,x\n{}2014-04-02,high\n", "2014-04-01,1\n".repeat(9)),
+            default(),
+            "t.csv: column `x` holds numbers but also `high`; mend it, or",
+        ),
+        ("t,t\n2014-04-01,1\n", default(), "t.csv: two columns are named `t`"),
+        (two, with(Some("time"), &[]), "t.csv: there is no column `time`; its columns are t, x"),
+        (two, with(Some("x"), &["x"]), "t.csv: `x` is chosen twice"),
+        ("t,x\n2014-04-01,1\n2014-04-02\n", default(), "t.csv, line 3: "),
+        (
+            "t,x\n2014-04-01,1\n2014-14-02,2\n",
+            with(Some("t"), &[]),
+            "t.csv, line 3, column `t`: `2014-14-02` is not a time",
+        ),
+        (
+            "t,x\n2014-04-01,1\n2014-04-02,high\n",
+            with(None, &["x"]),
+            "t.csv, line 3, column `x`: `high` is not a number",
+        ),
+    ] {
+        let error = rows(text, &choice).unwrap_err();
+        assert!(error.starts_with(part), "{text:?} gave: {error}");
+    }
+}
+
+#[test]
+fn a_bad_cell_far_down_is_found_by_its_line() {
+    let mut text = String::from("t,x\n");
+    (0..1000).for_each(|row| text += &format!("{},{row}\n", 1_396_310_400 + row));
+    text += "1396320400,oops\n";
+    assert!(rows(&text, &Choice::default()).unwrap_err().starts_with("t.csv, line 1002, column `x`: `oops`"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Table::open(Path::new("/nowhere/x.csv"), &Choice::default()).err().unwrap().to_string();
+    assert!(error.starts_with("/nowhere/x.csv: "), "{error}");
+}
