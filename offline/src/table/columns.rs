@@ -4,6 +4,7 @@ use super::cell::{parse_value, shown};
 use super::layout::{Layout, LeftOut, Reason};
 use super::names::{list, missing};
 use super::sample::Sample;
+use super::time_column;
 use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
 use kizashi_models::observation::FIELDS_MAX;
 use std::collections::HashSet;
@@ -53,13 +54,12 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
     let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let free =
         |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
-    let cells = |column: usize| sample.cells(column);
     let (time, time_format) = match &choice.time {
         Some(name) => {
             let time = find(name)?;
-            (time, named_format(name, cells(time), choice.date_order)?)
+            (time, time_column::named(name, sample.cells(time), choice.date_order)?)
         }
-        None => found_time(names, free, cells, choice.date_order)?,
+        None => time_column::find(names, free, sample, series, choice.date_order)?,
     };
     let (mut values, left_out) = if chosen.is_empty() {
         let others = (0..names.len()).filter(|column| *column != time && Some(*column) != series);
@@ -151,52 +151,6 @@ fn check_names(names: &[String], used: &[usize]) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-/// The first column that holds times: texts of them before numbers, which may be something else.
-fn found_time<'a, Cells: Iterator<Item = &'a [u8]> + Clone>(
-    names: &[String],
-    free: impl Fn(&usize) -> bool + Copy,
-    cells: impl Fn(usize) -> Cells,
-    order: Option<DateOrder>,
-) -> Result<(usize, TimeFormat), String> {
-    let all = (0..names.len()).filter(free);
-    for column in all.clone() {
-        match TimeFormat::find(cells(column), order) {
-            Ok(format) if format == TimeFormat::Compact || !cells(column).any(is_number) => {
-                return Ok((column, format));
-            }
-            Err(Unknown::Order) => return Err(ambiguous(&names[column], cells(column))),
-            _ => {}
-        }
-    }
-    match all.clone().find(|column| cells(*column).all(is_usual_epoch)) {
-        Some(column) => Ok((column, TimeFormat::Standard)),
-        None => Err(format!("no column holds times; its columns are {}; name one (--time)", list(names))),
-    }
-}
-
-/// The format of a column that is said to hold times. If it does not in the sample, its first wrong cell is
-/// told with its line as it is read.
-fn named_format<'a>(
-    name: &str,
-    cells: impl Iterator<Item = &'a [u8]> + Clone,
-    order: Option<DateOrder>,
-) -> Result<TimeFormat, String> {
-    match TimeFormat::find(cells.clone(), order) {
-        Ok(format) => Ok(format),
-        Err(Unknown::Order) => Err(ambiguous(name, cells)),
-        Err(Unknown::NoTime) => {
-            // That of the first cell that is a time, so that what is wrong is what differs from it.
-            let first = cells.clone().find_map(|cell| TimeFormat::find([cell].into_iter(), order).ok());
-            Ok(first.unwrap_or(TimeFormat::Standard))
-        }
-    }
-}
-
-fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> String {
-    let text = shown(cells.next().unwrap_or_default());
-    format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
 }
 
 /// Whether names look like a row of data: one of them is a time.

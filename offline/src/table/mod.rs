@@ -12,6 +12,7 @@ mod rows;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod time_column;
 mod time_format;
 
 pub use columns::{Choice, Columns};

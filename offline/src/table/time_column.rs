@@ -1,0 +1,132 @@
+//! Which column of a table holds its times, and how it writes them.
+
+use super::cell::shown;
+use super::names::list;
+use super::sample::Sample;
+use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
+use std::collections::HashMap;
+
+/// Steps of a column of numbers for each that may fall, if it is taken for the time without being asked.
+const STEPS_A_FALL: usize = 20;
+
+/// The first column that holds times: texts of them, and dates without a separator, before numbers since 1970.
+///
+/// Numbers may be something else that has the size of a time, such as bytes of memory or keys of customers, so
+/// these have to go on as times do. Texts of times are nothing else, and may stand in any order.
+pub(super) fn find(
+    names: &[String],
+    free: impl Fn(&usize) -> bool + Copy,
+    sample: &Sample,
+    series: Option<usize>,
+    order: Option<DateOrder>,
+) -> Result<(usize, TimeFormat), String> {
+    let all = (0..names.len()).filter(free);
+    for column in all.clone() {
+        let has_numbers = sample.cells(column).any(is_number);
+        match TimeFormat::find(sample.cells(column), order) {
+            Ok(format) if !has_numbers => return Ok((column, format)),
+            Ok(TimeFormat::Compact) if goes_on(sample, column, series, TimeFormat::Compact) => {
+                return Ok((column, TimeFormat::Compact));
+            }
+            Err(Unknown::Order) => return Err(ambiguous(&names[column], sample.cells(column))),
+            _ => {}
+        }
+    }
+    let is_time = |column: &usize| {
+        sample.cells(*column).all(is_usual_epoch) && goes_on(sample, *column, series, TimeFormat::Standard)
+    };
+    match all.clone().find(is_time) {
+        Some(column) => Ok((column, TimeFormat::Standard)),
+        None => Err(format!("no column holds times; its columns are {}; name one (--time)", list(names))),
+    }
+}
+
+/// The format of a column that is said to hold times. If it does not in the sample, its first wrong cell is
+/// told with its line as it is read.
+pub(super) fn named<'a>(
+    name: &str,
+    cells: impl Iterator<Item = &'a [u8]> + Clone,
+    order: Option<DateOrder>,
+) -> Result<TimeFormat, String> {
+    match TimeFormat::find(cells.clone(), order) {
+        Ok(format) => Ok(format),
+        Err(Unknown::Order) => Err(ambiguous(name, cells)),
+        Err(Unknown::NoTime) => {
+            // That of the first cell that is a time, so that what is wrong is what differs from it.
+            let first = cells.clone().find_map(|cell| TimeFormat::find([cell].into_iter(), order).ok());
+            Ok(first.unwrap_or(TimeFormat::Standard))
+        }
+    }
+}
+
+fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> String {
+    let text = shown(cells.next().unwrap_or_default());
+    format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
+}
+
+/// Whether a column goes on as times do: from row to row of a series it hardly ever falls, and it does not
+/// stand still.
+fn goes_on(sample: &Sample, column: usize, series: Option<usize>, format: TimeFormat) -> bool {
+    let keys: Vec<&[u8]> = series.map(|series| sample.cells(series).collect()).unwrap_or_default();
+    let mut last: HashMap<&[u8], i64> = HashMap::new();
+    let (mut steps, mut falls, mut rises) = (0, 0, 0);
+    for (row, time_ms) in sample.cells(column).map(|cell| format.parse(cell)).enumerate() {
+        let key = keys.get(row).copied().unwrap_or_default();
+        let Some(time_ms) = time_ms else { continue };
+        if let Some(before_ms) = last.insert(key, time_ms) {
+            steps += 1;
+            falls += usize::from(time_ms < before_ms);
+            rises += usize::from(time_ms > before_ms);
+        }
+    }
+    falls * STEPS_A_FALL <= steps && (steps == 0 || rises > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, Table};
+
+    /// The column that is taken for the time of a table with two columns and some rows.
+    fn time(header: &str, row: impl Fn(i64) -> String, series: Option<&str>) -> Result<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("t.csv");
+        let rows: String = (0..100).map(|at| row(at) + "\n").collect();
+        std::fs::write(&file, format!("{header}\n{rows}")).unwrap();
+        let choice = Choice { series: series.map(str::to_owned), ..Choice::default() };
+        let table = Table::open(&file, &choice).map_err(|error| error.to_string())?;
+        Ok(table.layout().time.clone())
+    }
+
+    /// A number that is as often below the one before as above.
+    fn jump(at: i64) -> i64 {
+        at * 7919 % 101
+    }
+
+    #[test]
+    fn numbers_of_the_size_of_times_are_times_only_if_they_go_on() {
+        let second = 1_500_000_000;
+        let keys = |at| format!("{},{},1", second + jump(at), second + at);
+        assert_eq!(time("customer,epoch,x", keys, None).unwrap(), "epoch");
+        let constant = |at| format!("{second},{},1", second + at);
+        assert_eq!(time("limit,epoch,x", constant, None).unwrap(), "epoch");
+        let days = |at| format!("{},{},1", 20_200_101 + jump(at) % 28, 20_200_101 + at % 28);
+        assert_eq!(time("batch,day,x", |at| days(at.min(27)), None).unwrap(), "day");
+        let bytes = |at| format!("{at},{}", second + jump(at));
+        assert!(time("t,heap_bytes", bytes, None).unwrap_err().contains("no column holds times"));
+    }
+
+    #[test]
+    fn a_time_may_be_late_now_and_then_and_falls_where_another_series_begins() {
+        let late = |at| format!("{},1", 1_500_000_000 + at - if at % 25 == 9 { 2 } else { 0 });
+        assert_eq!(time("epoch,x", late, None).unwrap(), "epoch");
+        let hosts = |at| format!("{},host-{},1", 1_500_000_000 + at % 5, at / 5);
+        assert!(time("epoch,host,x", hosts, None).is_err());
+        assert_eq!(time("epoch,host,x", hosts, Some("host")).unwrap(), "epoch");
+    }
+
+    #[test]
+    fn texts_of_times_are_times_in_any_order() {
+        let unsorted = |at| format!("{at},2020-01-01 00:00:{:02}", jump(at) % 60);
+        assert_eq!(time("x,t", unsorted, None).unwrap(), "t");
+    }
+}
