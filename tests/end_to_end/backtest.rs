@@ -180,7 +180,7 @@ fn what_the_columns_were_taken_for_is_told() {
     let (a, b) = (folder.file("a.csv", &text), folder.file("b.csv", &text));
     let backtest = folder.backtest(&[&a, &b], b"");
     let told = "columns: time `when`; 2 values `load`, `is_anomaly`; left out \
-                `spare` (empty in the rows looked at), `state` (text: `OPEN` in line 2)";
+                `spare` (empty), `state` (text: `OPEN` in line 2)";
     assert_eq!(backtest.stdout.lines().filter(|line| *line == told).count(), 1, "{backtest:?}");
     let warning = "kizashi: `is_anomaly` is named like a label and is scored as a value; \
                    --ignore is_anomaly leaves it out\n";

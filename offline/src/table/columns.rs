@@ -1,6 +1,6 @@
 //! Which columns of a table hold what.
 
-use super::cell::{parse_value, shown};
+use super::cell::{is_missing, parse_value, shown};
 use super::layout::{Layout, LeftOut, Reason};
 use super::names::{list, missing};
 use super::sample::Sample;
@@ -107,7 +107,7 @@ fn found_values(
             Some(Reason::Ignored)
         } else if unnamed {
             // An index, as programs write it; what is empty as well comes from a delimiter at the line's end.
-            let empty = sample.cells(column).all(|cell| cell.trim_ascii().is_empty());
+            let empty = sample.cells(column).all(is_missing);
             if empty { continue } else { Some(Reason::Unnamed) }
         } else {
             no_value(&names[column], sample.lined_cells(column))?
@@ -115,7 +115,7 @@ fn found_values(
         let name = || if unnamed { format!("column {}", column + 1) } else { names[column].clone() };
         match reason {
             None => values.push(column),
-            Some(reason) => left_out.push(LeftOut { name: name(), reason }),
+            Some(reason) => left_out.push(LeftOut { column, name: name(), reason }),
         }
     }
     Ok((values, left_out))
@@ -126,7 +126,7 @@ fn no_value<'a>(
     name: &str,
     cells: impl Iterator<Item = (u64, &'a [u8])> + Clone,
 ) -> Result<Option<Reason>, String> {
-    let is_number = |(_, cell): &(u64, &[u8])| parse_value(cell).is_some_and(|value| !value.is_nan());
+    let is_number = |(_, cell): &(u64, &[u8])| parse_value(cell).is_some() && !is_missing(cell);
     let numbers = cells.clone().filter(is_number).count();
     let mut others = cells.filter(|(_, cell)| parse_value(cell).is_none());
     let Some((line, cell)) = others.next() else {

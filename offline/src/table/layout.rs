@@ -1,5 +1,6 @@
 //! Which columns of a table are used for what, and which are left out and why: for the person who ran it.
 
+use super::cell::{has_commas, parse_value};
 use super::label_names;
 use std::fmt;
 
@@ -24,6 +25,8 @@ pub struct Layout {
 /// A column that is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
+    /// Its index.
+    pub column: usize,
     /// Its name, or its place where it has none.
     pub name: String,
     /// Why.
@@ -37,8 +40,16 @@ pub enum Reason {
     Ignored,
     /// It holds numbers and has no name.
     Unnamed,
-    /// Nothing is in it, as far as was looked.
+    /// Nothing is in it. What a column holds has to be known before the first row is scored, so one of a
+    /// sensor that comes later is none of values: its cells may as well turn out to be texts.
     Empty,
+    /// Nothing was in it in the rows that were looked at, and then there was something.
+    EmptyAtFirst {
+        /// The first cell that is not empty, shortened.
+        cell: String,
+        /// Its line.
+        line: u64,
+    },
     /// It holds something that is no number.
     Text {
         /// The first such cell, shortened.
@@ -67,11 +78,8 @@ impl Layout {
 
     /// What is left out, one text a reason; of texts each with the cell that is no number.
     fn reasons(&self) -> Vec<String> {
-        let plain = [
-            (Reason::Ignored, "ignored"),
-            (Reason::Unnamed, "without a name"),
-            (Reason::Empty, "empty in the rows looked at"),
-        ];
+        let plain =
+            [(Reason::Ignored, "ignored"), (Reason::Unnamed, "without a name"), (Reason::Empty, "empty")];
         let mut reasons = Vec::new();
         for (reason, why) in plain {
             let names = self.left_out.iter().filter(|out| out.reason == reason).map(|out| ticked(&out.name));
@@ -79,8 +87,16 @@ impl Layout {
             reasons.extend(names.map(|names| format!("{names} ({why})")));
         }
         let texts = self.left_out.iter().filter_map(|out| match &out.reason {
-            Reason::Text { cell, line } => Some(format!("`{}` (text: `{cell}` in line {line})", out.name)),
-            _ => None,
+            Reason::Text { cell, line } => {
+                let way_out = if has_commas(cell) { "; numbers are read without commas" } else { "" };
+                Some(format!("`{}` (text: `{cell}` in line {line}{way_out})", out.name))
+            }
+            Reason::EmptyAtFirst { cell, line } => {
+                let is_number = parse_value(cell.as_bytes()).is_some();
+                let then = if is_number { "; --values takes it" } else { ", a text" };
+                Some(format!("`{}` (empty at first, `{cell}` in line {line}{then})", out.name))
+            }
+            Reason::Ignored | Reason::Unnamed | Reason::Empty => None,
         });
         reasons.extend(listed(texts.collect()));
         reasons
@@ -93,7 +109,7 @@ impl fmt::Display for Layout {
         if let Some(series) = &self.series {
             write!(f, "; series `{series}`")?;
         }
-        let values = listed(self.values.iter().map(|name| ticked(name)).collect()).unwrap_or_default();
+        let values = listed(self.values.iter().map(ticked).collect()).unwrap_or_default();
         match self.values.len() {
             1 => write!(f, "; value {values}")?,
             count => write!(f, "; {count} values {values}")?,
@@ -129,7 +145,7 @@ mod tests {
     }
 
     fn left_out(name: &str, reason: Reason) -> LeftOut {
-        LeftOut { name: name.to_owned(), reason }
+        LeftOut { column: 0, name: name.to_owned(), reason }
     }
 
     #[test]
@@ -144,8 +160,16 @@ mod tests {
         ];
         assert_eq!(
             layout.to_string(),
-            "time `t`; value `x`; left out `label` (ignored), `spare` (empty in the rows looked at), \
+            "time `t`; value `x`; left out `label` (ignored), `spare` (empty), \
              `state` (text: `OPEN` in line 2)"
+        );
+        let late = Reason::EmptyAtFirst { cell: "0.5".to_owned(), line: 252 };
+        let layout =
+            Layout { left_out: vec![left_out("price", text("1,50")), left_out("late", late)], ..layout };
+        assert_eq!(
+            layout.to_string(),
+            "time `t`; value `x`; left out `price` (text: `1,50` in line 2; numbers are read without commas), \
+             `late` (empty at first, `0.5` in line 252; --values takes it)"
         );
         let many = (0..200).map(|at| format!("c{at}")).collect();
         let wide = Layout { time: "t".into(), series: Some("host".into()), values: many, ..layout.clone() };

@@ -21,7 +21,7 @@ pub use input::{Form, STDIN};
 pub use layout::{Layout, LeftOut, Reason};
 pub use time_format::DateOrder;
 
-use cell::{parse_value, shown};
+use cell::{is_missing, parse_value, shown};
 use columns::Found;
 use csv::ByteRecord;
 use input::Input;
@@ -38,6 +38,8 @@ pub struct Table {
     columns: Columns,
     time_format: TimeFormat,
     layout: Layout,
+    /// Columns in which there has been nothing so far.
+    empty: Vec<usize>,
     /// Rows that were read to find out about the columns.
     sample: Sample,
     record: ByteRecord,
@@ -77,17 +79,10 @@ impl Table {
         }
         let Found { columns, time_format, layout } =
             columns::find(choice, &names, &sample).map_err(reason)?;
-        Ok(Self {
-            file,
-            rows,
-            names,
-            columns,
-            time_format,
-            layout,
-            sample,
-            record: ByteRecord::new(),
-            line: 0,
-        })
+        let left_out = layout.left_out.iter();
+        let empty = left_out.filter(|out| out.reason == Reason::Empty).map(|out| out.column).collect();
+        let record = ByteRecord::new();
+        Ok(Self { file, rows, names, columns, time_format, layout, empty, sample, record, line: 0 })
     }
 
     /// The file, as it was given.
@@ -132,6 +127,7 @@ impl Table {
                     return Ok(None);
                 }
                 self.line = self.rows.line();
+                self.look_at_empty_columns();
             }
         }
         let columns = &self.columns;
@@ -151,6 +147,21 @@ impl Table {
             },
         };
         Ok(Some(Row { time_text, time_ms, series, values }))
+    }
+
+    /// Notes where a column that was empty so far has something.
+    fn look_at_empty_columns(&mut self) {
+        let Self { record, line, layout, empty, .. } = self;
+        empty.retain(|column| {
+            let cell = &record[*column];
+            if is_missing(cell) {
+                return true;
+            }
+            if let Some(out) = layout.left_out.iter_mut().find(|out| out.column == *column) {
+                out.reason = Reason::EmptyAtFirst { cell: shown(cell), line: *line };
+            }
+            false
+        });
     }
 
     fn needed_time(&self) -> &'static str {

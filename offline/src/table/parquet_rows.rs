@@ -124,7 +124,7 @@ fn write_text(field: &Field, units_a_ms: Option<i64>, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::super::{Choice, Table};
-    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
     use std::fs::File;
@@ -138,6 +138,7 @@ mod tests {
             required double load;
             optional int64 users;
             required binary host (UTF8);
+            required boolean open;
         }";
         let schema = Arc::new(parse_message_type(schema).unwrap());
         let mut writer =
@@ -158,6 +159,9 @@ mod tests {
             let hosts = ["a", "b"].map(ByteArray::from);
             column.typed::<ByteArrayType>().write_batch(&hosts, None, None).unwrap();
             column.close().unwrap();
+            let mut column = rows.next_column().unwrap().unwrap();
+            column.typed::<BoolType>().write_batch(&[true, false], None, None).unwrap();
+            column.close().unwrap();
             rows.close().unwrap();
         }
         writer.close().unwrap();
@@ -170,7 +174,7 @@ mod tests {
         write_rows(&file);
         let choice = Choice { series: Some("host".into()), ..Choice::default() };
         let mut table = Table::open(&file, &choice).unwrap();
-        assert_eq!((table.columns().time, table.columns().values.as_slice()), (0, [1, 2].as_slice()));
+        assert_eq!((table.columns().time, table.columns().values.as_slice()), (0, [1, 2, 4].as_slice()));
         let (mut values, mut found) = (Vec::new(), Vec::new());
         while let Some(row) = table.read(&mut values).unwrap() {
             let text = String::from_utf8(row.time_text.to_vec()).unwrap();
@@ -179,10 +183,10 @@ mod tests {
         assert_eq!(
             found,
             [
-                "2014-04-01T00:00:00.250Z 1396310400250 \"a\" [0.5, 7.0]",
-                "2014-04-01T00:00:01.250Z 1396310401250 \"b\" [NaN, NaN]",
-                "2014-04-01T00:00:02.250Z 1396310402250 \"a\" [0.5, 7.0]",
-                "2014-04-01T00:00:03.250Z 1396310403250 \"b\" [NaN, NaN]",
+                "2014-04-01T00:00:00.250Z 1396310400250 \"a\" [0.5, 7.0, 1.0]",
+                "2014-04-01T00:00:01.250Z 1396310401250 \"b\" [NaN, NaN, 0.0]",
+                "2014-04-01T00:00:02.250Z 1396310402250 \"a\" [0.5, 7.0, 1.0]",
+                "2014-04-01T00:00:03.250Z 1396310403250 \"b\" [NaN, NaN, 0.0]",
             ]
         );
     }

@@ -134,3 +134,29 @@ fn a_file_that_is_not_there_is_named() {
     let error = Table::open(Path::new("/nowhere/x.csv"), &Choice::default()).err().unwrap().to_string();
     assert!(error.starts_with("/nowhere/x.csv: "), "{error}");
 }
+
+#[test]
+fn a_column_that_is_empty_at_first_is_told_with_where_it_begins() {
+    let mut text = String::from("t,x,late,note,spare\n");
+    for row in 0..300 {
+        let (late, note) = if row < 250 { ("", "") } else { ("0.5", "hot") };
+        text += &format!("{},{row},{late},{note},\n", 1_396_310_400 + row);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    std::fs::write(&file, &text).unwrap();
+    let mut table = Table::open(&file, &Choice::default()).unwrap();
+    let mut values = Vec::new();
+    while let Some(row) = table.read(&mut values).unwrap() {
+        assert_eq!(row.values.len(), 1);
+    }
+    assert_eq!(
+        table.layout().to_string(),
+        "time `t`; value `x`; left out `spare` (empty), \
+         `late` (empty at first, `0.5` in line 252; --values takes it), \
+         `note` (empty at first, `hot` in line 252, a text)"
+    );
+    let choice = Choice { values: vec!["x".into(), "late".into()], ..Choice::default() };
+    let found = rows(&text, &choice).unwrap();
+    assert!(found[249].2[1].is_nan() && found[250].2 == [250.0, 0.5]);
+}
