@@ -214,6 +214,22 @@ fn a_column_of_series_keeps_them_apart() {
 }
 
 #[test]
+fn series_one_behind_the_other_are_told_how_to_be_kept_apart() {
+    let folder = Folder::new();
+    let mut text = String::from("t,KPI ID,x\n");
+    for key in ["a7", "b9", "c3"] {
+        (0..100).for_each(|row| text += &format!("{},{key},{row}\n", 1_396_310_400 + 60 * row));
+    }
+    let file = folder.file("kpi.csv", &text);
+    let report = folder.run(&[&file], Choice::default()).unwrap().to_string();
+    let hint =
+        "198 rows not in the order of time (if these are several series, --series 'KPI ID' keeps them apart)";
+    assert!(report.contains(hint), "{report}");
+    let report = folder.run(&[&file], Choice { series: Some("KPI ID".into()), ..Choice::default() }).unwrap();
+    assert_eq!((report.files[0].series, report.files[0].late), (3, 0));
+}
+
+#[test]
 fn unsorted_times_and_mixed_zones_are_taken_in_the_order_of_the_file() {
     let folder = Folder::new();
     let file = folder.file(

@@ -1,5 +1,6 @@
 //! What a person may have meant otherwise, and how to say so.
 
+use crate::table::Layout;
 use std::collections::BTreeSet;
 
 /// Of columns of labels that are scored: every score knows what it should find out.
@@ -12,6 +13,15 @@ pub(super) fn labels(names: &BTreeSet<&str>) -> Option<String> {
     let ticked: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let typed: Vec<&str> = names.iter().copied().collect();
     Some(format!("{} {are}; --ignore {} leaves {them} out", ticked.join(", "), word(&typed.join(","))))
+}
+
+/// Late rows of a file's rows, one in so many, from which on series may be mixed in it.
+const LATE_ROWS_MIN: u64 = 10;
+
+/// Of rows of which many are late where one column may be the key of series: each series would have its order.
+pub(super) fn series(late: u64, rows: u64, layout: &Layout) -> Option<String> {
+    let key = layout.key_like().filter(|_| late * LATE_ROWS_MIN >= rows)?;
+    Some(format!("if these are several series, --series {} keeps them apart", word(key)))
 }
 
 /// A word as a shell takes it.

@@ -68,6 +68,8 @@ impl fmt::Display for FileReport {
         }
         if self.late > 0 {
             write!(f, ", {} not in the order of time", Count(self.late, "row"))?;
+            let hint = self.layout.as_ref().and_then(|layout| hints::series(self.late, self.rows, layout));
+            hint.map_or(Ok(()), |hint| write!(f, " ({hint})"))?;
         }
         if let Some((line, reason)) = &self.first_refused {
             let refused = Count(self.refused, "line");

@@ -56,10 +56,25 @@ pub enum Reason {
         cell: String,
         /// Its line.
         line: u64,
+        /// Whether its cells come again, as the keys of series do.
+        repeats: bool,
     },
 }
 
 impl Layout {
+    /// The one column that may tell series apart that stand in one file, where none was chosen.
+    pub fn key_like(&self) -> Option<&str> {
+        let may_be = |out: &&LeftOut| {
+            matches!(out.reason, Reason::Text { repeats: true, .. })
+                && !label_names::is_like_a_label(&out.name)
+        };
+        let mut keys = self.left_out.iter().filter(may_be);
+        match (keys.next(), keys.next()) {
+            (Some(key), None) if self.series.is_none() => Some(&key.name),
+            _ => None,
+        }
+    }
+
     /// Whether the columns of another table are taken for the same. The cells that are shown may differ.
     pub fn is_like(&self, other: &Self) -> bool {
         let same = |(a, b): (&LeftOut, &LeftOut)| {
@@ -87,7 +102,7 @@ impl Layout {
             reasons.extend(names.map(|names| format!("{names} ({why})")));
         }
         let texts = self.left_out.iter().filter_map(|out| match &out.reason {
-            Reason::Text { cell, line } => {
+            Reason::Text { cell, line, .. } => {
                 let way_out = if has_commas(cell) { "; numbers are read without commas" } else { "" };
                 Some(format!("`{}` (text: `{cell}` in line {line}{way_out})", out.name))
             }
@@ -150,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_layout_is_one_line_however_many_columns_there_are() {
-        let text = |cell: &str| Reason::Text { cell: cell.to_owned(), line: 2 };
+        let text = |cell: &str| Reason::Text { cell: cell.to_owned(), line: 2, repeats: true };
         let mut layout = Layout { time: "t".into(), values: names(&["x"]), ..Layout::default() };
         assert_eq!(layout.to_string(), "time `t`; value `x`");
         layout.left_out = vec![
@@ -182,6 +197,17 @@ mod tests {
         assert!(layout.is_like(&other), "the cell alone is another");
         other.left_out[0].reason = Reason::Empty;
         assert!(!layout.is_like(&other));
+    }
+
+    #[test]
+    fn one_column_of_texts_that_come_again_may_be_the_key_of_series() {
+        let text = |repeats| Reason::Text { cell: "a".to_owned(), line: 2, repeats };
+        let of = |left_out| Layout { left_out, ..Layout::default() };
+        let key = || left_out("KPI ID", text(true));
+        let layout = of(vec![key(), left_out("note", text(false)), left_out("Normal/Attack", text(true))]);
+        assert_eq!(layout.key_like(), Some("KPI ID"));
+        assert_eq!(Layout { series: Some("host".into()), ..layout }.key_like(), None);
+        assert_eq!(of(vec![key(), left_out("region", text(true))]).key_like(), None, "either may be");
     }
 
     #[test]
