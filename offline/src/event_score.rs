@@ -5,6 +5,7 @@
 //! starts outside all of these is false. The first `probation` rows of a file count for nothing.
 
 use crate::alert_score::{self, AlertScore, Raised};
+use kizashi_models::plural::Count;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -71,7 +72,8 @@ impl fmt::Display for EventScore {
 /// Scores a set: the anomaly scores of each labelled file, by its name.
 ///
 /// # Errors
-/// Where a labelled file is missing, no event is labelled, or a score is not a number.
+/// Where a labelled file is missing, no event is labelled, a window is none of the file, or a score is not a
+/// number.
 pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<EventScore, String> {
     let files = files(labels, scores)?;
     let rules = labels.rules;
@@ -117,7 +119,7 @@ pub fn score(labels: &Labels, scores: &BTreeMap<String, Vec<f64>>) -> Result<Eve
 /// The alerts that the scores of a set give at a threshold.
 ///
 /// # Errors
-/// Where a labelled file is missing, or a score is not a number.
+/// Where a labelled file is missing, a window is none of the file, or a score is not a number.
 pub fn score_at(
     labels: &Labels,
     scores: &BTreeMap<String, Vec<f64>>,
@@ -135,6 +137,19 @@ fn files<'a>(labels: &'a Labels, scores: &'a BTreeMap<String, Vec<f64>>) -> Resu
         let scores = scores.get(name).ok_or_else(|| format!("{name}.csv is labelled but was not given"))?;
         if scores.iter().any(|score| score.is_nan()) {
             return Err(format!("{name}.csv: a score is not a number"));
+        }
+        let rows = scores.len();
+        for (first, last) in windows {
+            // Such a window could be found by no alert, and would count as an event that was missed.
+            if last < first {
+                return Err(format!("{name}.csv: the window [{first}, {last}] ends before it starts"));
+            }
+            if *last >= rows {
+                return Err(format!(
+                    "{name}.csv: the window [{first}, {last}] reaches beyond the file: {}, numbered from 0",
+                    Count(rows as u64, "row")
+                ));
+            }
         }
         files.push((scores.as_slice(), windows.as_slice()));
     }
@@ -220,5 +235,13 @@ mod tests {
         assert_eq!(error, "x.csv is labelled but was not given");
         let nan = BTreeMap::from([("x".to_owned(), vec![f64::NAN])]);
         assert_eq!(score(&labels(&[(1, 2)]), &nan).unwrap_err(), "x.csv: a score is not a number");
+        let rows = BTreeMap::from([("x".to_owned(), vec![0.0; 200])]);
+        for (window, error) in [
+            ((20, 10), "x.csv: the window [20, 10] ends before it starts"),
+            ((190, 200), "x.csv: the window [190, 200] reaches beyond the file: 200 rows, numbered from 0"),
+        ] {
+            assert_eq!(score(&labels(&[(50, 60), window]), &rows).unwrap_err(), error);
+        }
+        assert!(score(&labels(&[(50, 60), (190, 199)]), &rows).is_ok());
     }
 }

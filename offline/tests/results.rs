@@ -271,6 +271,12 @@ fn options_that_do_not_fit_are_refused() {
     let engine = EngineConfig { silence_factor: 0.0, ..EngineConfig::default() };
     let options = Options { files: vec![file.clone()], engine, ..Options::default() };
     assert!(run(&options, &|_| {}).unwrap_err().to_string().starts_with("silence_factor: 0 is not allowed"));
+    let beyond = r#"{"rules": {"late": 5, "quiet": 10, "probation": 0}, "windows": {"x": [[0, 1]]}}"#;
+    let labels = folder.file("beyond.json", beyond);
+    let options = Options { files: vec![file.clone()], labels: Some(labels), ..Options::default() };
+    let error = run(&options, &|_| {}).unwrap_err().to_string();
+    let told = "beyond.json: x.csv: the window [0, 1] reaches beyond the file: 1 row, numbered from 0";
+    assert!(error.ends_with(told), "{error}");
     let labels = folder.file("labels.json", "{}");
     let options = Options { files: vec![file], labels: Some(labels), ..Options::default() };
     assert!(run(&options, &|_| {}).unwrap_err().to_string().contains("labels.json: missing field `rules`"));

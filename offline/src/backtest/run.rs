@@ -39,8 +39,9 @@ pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Re
     if let Some(windows) = &windows {
         score_nab(&mut report, windows).map_err(Error::Options)?;
     }
-    if let Some(labels) = &labels {
-        score_events(&mut report, labels).map_err(Error::Options)?;
+    if let Some((file, labels)) = options.labels.as_deref().zip(labels.as_ref()) {
+        let named = |reason| Error::Options(format!("{}: {reason}", file.display()));
+        score_events(&mut report, labels).map_err(named)?;
     }
     Ok(report)
 }
