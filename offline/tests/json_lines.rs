@@ -1,7 +1,7 @@
 //! JSON lines are taken as the service takes them: what it would not take is told, and stops nothing.
 
 use kizashi_models::decode::Mapping;
-use kizashi_offline::backtest::{FileReport, Options, run};
+use kizashi_offline::backtest::{FileReport, Options, Report, run};
 use kizashi_offline::table::Choice;
 use serde_json::Value;
 use std::fs;
@@ -14,7 +14,7 @@ fn run_lines(lines: &str, choice: Choice, mapping: Mapping) -> Result<(FileRepor
     let out = folder.path().join("out");
     let options =
         Options { files: vec![file], choice, mapping, out: Some(out.clone()), ..Options::default() };
-    let report = run(&options, &|_| {}).map_err(|error| error.to_string())?;
+    let report = run(&options, &|_| {}).and_then(Report::whole).map_err(|error| error.to_string())?;
     let results = fs::read_to_string(out.join("x.jsonl")).unwrap();
     let results = results.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     Ok((report.files.into_iter().next().unwrap(), results))

@@ -1,7 +1,7 @@
 //! On the public data sets, the scores computed here agree with those of the reference scripts, which
 //! read the files that the backtest wrote. Where `$KIZASHI_BENCH_DATA` is not set there is nothing to run.
 
-use kizashi_offline::backtest::{Options, run};
+use kizashi_offline::backtest::{Options, Report, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,7 +38,7 @@ fn the_numenta_benchmark() {
             out: Some(out.path().into()),
             ..Options::default()
         };
-        let report = run(&options, &|_| {}).unwrap();
+        let report = run(&options, &|_| {}).and_then(Report::whole).unwrap();
         eprintln!("{report}");
         let theirs = script(&data, "nab_score.py", &[out.path()]);
         assert_eq!(report.nab.len(), 3);
@@ -68,7 +68,7 @@ fn labelled_events() {
             out: Some(out.path().into()),
             ..Options::default()
         };
-        let ours = run(&options, &|_| {}).unwrap().events.unwrap();
+        let ours = run(&options, &|_| {}).and_then(Report::whole).unwrap().events.unwrap();
         eprintln!("{}: {ours}", set.display());
         let theirs = script(&data, "events_f1.py", &[&set, out.path()]);
         for (ours, key) in [

@@ -3,7 +3,7 @@
 //! Each case is several series from seeds. The budget allows a false alert now and then, so what must stay
 //! quiet is counted over all of them.
 
-use kizashi_offline::backtest::{Options, run};
+use kizashi_offline::backtest::{Options, Report, run};
 use kizashi_offline::generate::Random;
 use std::fmt::Write;
 use std::fs;
@@ -32,7 +32,9 @@ fn run_all(series: &[Vec<Row>]) -> Vec<Said> {
     }
     let out = folder.path().join("out");
     let files = (0..series.len()).map(file).collect();
-    run(&Options { files, out: Some(out.clone()), ..Options::default() }, &|_| {}).unwrap();
+    run(&Options { files, out: Some(out.clone()), ..Options::default() }, &|_| {})
+        .and_then(Report::whole)
+        .unwrap();
     (0..series.len())
         .map(|at| {
             let text = fs::read_to_string(out.join(format!("{at}.csv"))).unwrap();

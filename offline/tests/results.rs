@@ -2,7 +2,7 @@
 
 use kizashi_models::alert::AlertKind;
 use kizashi_models::engine::EngineConfig;
-use kizashi_offline::backtest::{Options, Report, run};
+use kizashi_offline::backtest::{self, Options, Report, run};
 use kizashi_offline::table::Choice;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ impl Folder {
         let files = files.iter().map(|file| file.to_path_buf()).collect();
         let options = Options { files, choice, out: Some(self.out()), ..Options::default() };
         run(&options, &|_| {})
+            .and_then(Report::whole)
             .map_err(|error| error.to_string().replace(&format!("{}/", self.0.path().display()), ""))
     }
 }
@@ -80,7 +81,7 @@ fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
     let results = [1, 4].map(|threads| {
         let out = folder.0.path().join(threads.to_string());
         let options = Options { files: files.clone(), out: Some(out.clone()), threads, ..Options::default() };
-        let report = run(&options, &|_| {}).unwrap();
+        let report = run(&options, &|_| {}).and_then(Report::whole).unwrap();
         let bytes: Vec<_> = (0..6).map(|at| fs::read(out.join(format!("{at}.csv"))).unwrap()).collect();
         (report.files, bytes)
     });
@@ -119,7 +120,7 @@ fn one_file_of_many_series_gives_the_same_bytes_on_any_number_of_threads() {
             list_alerts: true,
             ..Options::default()
         };
-        let report = run(&options, &|_| {}).unwrap();
+        let report = run(&options, &|_| {}).and_then(Report::whole).unwrap();
         (report.files, fs::read(out.join("hosts.csv")).unwrap())
     });
     let (report, bytes) = &results[0];
@@ -147,7 +148,7 @@ fn an_error_far_down_ends_every_thread() {
             threads,
             ..Options::default()
         };
-        let error = run(&options, &|_| {}).unwrap_err().to_string();
+        let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
         assert!(error.contains("column `x`: `high` is not a number"), "{error}");
         assert_eq!(fs::read_dir(folder.out()).unwrap().count(), 0, "nothing half done is left");
     }
@@ -163,7 +164,7 @@ fn more_series_than_are_allowed_are_refused() {
         engine: EngineConfig { series_max: 39, ..EngineConfig::default() },
         ..Options::default()
     };
-    let error = run(&options, &|_| {}).unwrap_err().to_string();
+    let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
     assert!(
         error.ends_with("line 41: a new series, and there are 39 already; allow more (detect.series_max)")
     );
@@ -174,7 +175,7 @@ fn a_declared_range_is_that_of_the_file() {
     let folder = Folder::new();
     let file = folder.file("x.csv", &spiky(1000));
     let options = Options { files: vec![file], declared_range: true, ..Options::default() };
-    assert_eq!(run(&options, &|_| {}).unwrap().files[0].rows, 1000);
+    assert_eq!(run(&options, &|_| {}).and_then(Report::whole).unwrap().files[0].rows, 1000);
 }
 
 #[test]
@@ -248,13 +249,32 @@ fn a_file_that_can_not_be_run_does_not_stop_the_others() {
     let folder = Folder::new();
     let bad = folder.file("bad.csv", "t,x\n2020-01-01,1\n2020-01-02\n");
     let good = folder.file("good.csv", "t,x\n2020-01-01,1\n");
-    let error = folder.run(&[&bad, &good], Choice::default()).unwrap_err();
-    assert_eq!(error, "bad.csv, line 3: 1 cells; the header has 2");
-    assert_eq!(folder.results("good.csv").len(), 2);
     let worse = folder.file("worse.csv", "");
-    let error = folder.run(&[&bad, &good, &worse], Choice::default()).unwrap_err();
-    assert_eq!(error, "bad.csv, line 3: 1 cells; the header has 2\nworse.csv: the file is empty");
+    let labels = |name: &str| {
+        let text = r#"{"rules": {"late": 5, "quiet": 10, "probation": 0}, "windows": {"NAME": [[0, 0]]}}"#;
+        folder.file("labels.json", &text.replace("NAME", name))
+    };
+    let run_with = |labels: Option<PathBuf>| {
+        let files = vec![bad.clone(), good.clone(), worse.clone()];
+        let options = Options { files, labels, out: Some(folder.out()), ..Options::default() };
+        let report = run(&options, &|_| {}).unwrap();
+        let told = |error: &backtest::Error| error.to_string();
+        let failed: Vec<String> = report.failed.iter().map(told).collect();
+        (report, failed.join("\n").replace(&format!("{}/", folder.0.path().display()), ""))
+    };
+    let (report, failed) = run_with(None);
+    assert_eq!(failed, "bad.csv, line 3: 1 cells; the header has 2\nworse.csv: the file is empty");
+    assert!(report.to_string().contains("good.csv: 1 row"), "{report}");
+    assert_eq!(folder.results("good.csv").len(), 2);
     assert!(!folder.out().join("bad.csv").exists());
+    assert_eq!(report.whole().unwrap_err().to_string().lines().count(), 2);
+
+    let (report, failed) = run_with(Some(labels("bad")));
+    assert!(report.events.is_none() && report.files.len() == 1);
+    let told = "\nlabels.json: not scored, since bad, which is labelled, could not be run";
+    assert!(failed.ends_with(told), "{failed}");
+    let (report, _) = run_with(Some(labels("good")));
+    assert!(report.events.is_some(), "no label is of a file that is missing");
 }
 
 #[test]
@@ -270,14 +290,26 @@ fn options_that_do_not_fit_are_refused() {
     assert_eq!(error, "the results would overwrite out/y.csv; choose another folder");
     let engine = EngineConfig { silence_factor: 0.0, ..EngineConfig::default() };
     let options = Options { files: vec![file.clone()], engine, ..Options::default() };
-    assert!(run(&options, &|_| {}).unwrap_err().to_string().starts_with("silence_factor: 0 is not allowed"));
+    assert!(
+        run(&options, &|_| {})
+            .and_then(Report::whole)
+            .unwrap_err()
+            .to_string()
+            .starts_with("silence_factor: 0 is not allowed")
+    );
     let beyond = r#"{"rules": {"late": 5, "quiet": 10, "probation": 0}, "windows": {"x": [[0, 1]]}}"#;
     let labels = folder.file("beyond.json", beyond);
     let options = Options { files: vec![file.clone()], labels: Some(labels), ..Options::default() };
-    let error = run(&options, &|_| {}).unwrap_err().to_string();
+    let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
     let told = "beyond.json: x.csv: the window [0, 1] reaches beyond the file: 1 row, numbered from 0";
     assert!(error.ends_with(told), "{error}");
     let labels = folder.file("labels.json", "{}");
     let options = Options { files: vec![file], labels: Some(labels), ..Options::default() };
-    assert!(run(&options, &|_| {}).unwrap_err().to_string().contains("labels.json: missing field `rules`"));
+    assert!(
+        run(&options, &|_| {})
+            .and_then(Report::whole)
+            .unwrap_err()
+            .to_string()
+            .contains("labels.json: missing field `rules`")
+    );
 }

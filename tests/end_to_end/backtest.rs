@@ -192,6 +192,27 @@ fn what_the_columns_were_taken_for_is_told() {
 }
 
 #[test]
+fn a_file_that_can_not_be_run_hides_no_results() {
+    let folder = Folder::new();
+    let good = folder.file("good.csv", "t,x\n2026-01-01,1\n2026-01-02,2\n");
+    let bad = folder.file("bad.csv", "t,x\n2026-01-01,1\n2026-01-02\n");
+    let labels = folder.file(
+        "labels.json",
+        r#"{"rules": {"late": 0, "quiet": 1, "probation": 0}, "windows": {"good": [[1, 1]], "bad": [[0, 0]]}}"#,
+    );
+    let backtest = folder.backtest(&[&bad, &good, "--labels", &labels], b"");
+    assert_eq!(backtest.status.code(), Some(2), "{backtest:?}");
+    assert!(backtest.stdout.contains("good.csv: 2 rows") && !backtest.stdout.contains("F1"), "{backtest:?}");
+    assert_eq!(folder.results("good.csv").len(), 3);
+    let errors: Vec<&str> = backtest.stderr.lines().collect();
+    assert!(errors[0].ends_with("bad.csv, line 3: 1 cells; the header has 2"), "{backtest:?}");
+    assert!(
+        errors[1].ends_with("not scored, since bad, which is labelled, could not be run"),
+        "{backtest:?}"
+    );
+}
+
+#[test]
 fn a_field_that_turns_from_number_to_text_is_told_with_its_line() {
     let folder = Folder::new();
     let mut text = "t,x,y\n".to_owned();

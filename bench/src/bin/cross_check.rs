@@ -8,7 +8,7 @@
 
 use kizashi_bench::detector_of;
 use kizashi_models::detector::Parameters;
-use kizashi_offline::backtest::{Options, run};
+use kizashi_offline::backtest::{Options, Report, run};
 use kizashi_offline::nab_score::Windows;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ fn choose(mut best: Parameters, half: &Path) -> Result<Parameters, Failure> {
 fn scores(parameters: &Parameters, nab: &Path) -> Result<[f64; 3], Failure> {
     let options =
         Options { nab: Some(nab.to_owned()), detector: detector_of(parameters)?, ..Options::default() };
-    let report = run(&options, &|_| {}).map_err(|error| error.to_string())?;
+    let report = run(&options, &|_| {}).and_then(Report::whole).map_err(|error| error.to_string())?;
     let scores: Vec<f64> = report.nab.iter().map(|profile| profile.score).collect();
     scores.try_into().map_err(|_| "the benchmark has three profiles".into())
 }

@@ -7,7 +7,7 @@
 //! scores of these rows are 0, which is lost though nothing was learnt otherwise. First strictly, with nothing known of a
 //! file before its rows, then with the range of the changed file declared.
 
-use kizashi_offline::backtest::{Error, Options, run};
+use kizashi_offline::backtest::{Error, Options, Report, run};
 use kizashi_offline::nab_score::{ProfileScore, Scored, Windows, score};
 use std::collections::BTreeMap;
 use std::fs;
@@ -165,7 +165,7 @@ fn score_files(
         write(&folder.path().join("data").join(name), &text)?;
     }
     let options = Options { nab: Some(folder.path().to_owned()), declared_range, ..Options::default() };
-    let report = run(&options, &|_| {}).map_err(|error: Error| error.to_string())?;
+    let report = run(&options, &|_| {}).and_then(Report::whole).map_err(|error: Error| error.to_string())?;
     let each = files.values().zip(&report.files);
     Ok(each.map(|(rows, file)| change.put_back(&file.scores, rows.times.len())).collect())
 }

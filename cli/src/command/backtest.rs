@@ -44,7 +44,7 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
     let style = ProgressStyle::with_template("{spinner} {human_pos} rows  {per_sec}  {msg}");
     let bar = ProgressBar::no_length().with_style(style.expect("the template is right"));
     let files = AtomicUsize::new(0);
-    let report = backtest::run(&options, &|progress| match progress {
+    let mut report = backtest::run(&options, &|progress| match progress {
         Progress::Rows(rows) => bar.inc(rows),
         Progress::File => {
             let files = files.fetch_add(1, Ordering::Relaxed) + 1;
@@ -56,5 +56,9 @@ pub fn run(arguments: Backtest) -> Result<(), Failure> {
     if let Some(warning) = report.warning() {
         report::warn(warning);
     }
-    report::line(report.to_string().trim_end())
+    let error = report.take_error();
+    if error.is_none() || !report.files.is_empty() {
+        report::line(report.to_string().trim_end())?;
+    }
+    error.map_or(Ok(()), |error| Err(Failure::usage(error)))
 }

@@ -69,7 +69,7 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// Several files could not be run.
+    /// Several files could not be run or scored.
     #[error("{}", lines(.0))]
     Several(Vec<Error>),
     /// More series than the engine may hold.

@@ -1,6 +1,6 @@
 //! What came of a backtest, for the person who ran it.
 
-use super::hints;
+use super::{Error, hints};
 use crate::alert_score::AlertScore;
 use crate::event_score::EventScore;
 use crate::nab_score::ProfileScore;
@@ -111,10 +111,12 @@ impl fmt::Display for Rate {
 }
 
 /// What came of all.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Report {
-    /// By file, in the order given.
+    /// By file, in the order given, those that could be run.
     pub files: Vec<FileReport>,
+    /// Why others could not be run, or scored by labels, in their order.
+    pub failed: Vec<Error>,
     /// The budget of false alerts a series and week.
     pub budget: f64,
     /// The scores of the Numenta Anomaly Benchmark, by profile, where it was asked for.
@@ -126,6 +128,28 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes out what went wrong, as one error.
+    pub fn take_error(&mut self) -> Option<Error> {
+        let last = self.failed.pop()?;
+        let mut errors = std::mem::take(&mut self.failed);
+        if errors.is_empty() {
+            return Some(last);
+        }
+        errors.push(last);
+        Some(Error::Several(errors))
+    }
+
+    /// The report if nothing went wrong, for who needs all of it.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn whole(mut self) -> Result<Self, Error> {
+        match self.take_error() {
+            None => Ok(self),
+            Some(error) => Err(error),
+        }
+    }
+
     /// The layouts of the files, each with the first file that has it and the number of those that have it.
     fn layouts(&self) -> Vec<(&Layout, &Path, u64)> {
         let mut layouts: Vec<(&Layout, &Path, u64)> = Vec::new();

@@ -8,7 +8,7 @@ use crate::nab_score::{self, Windows};
 use crate::table::STDIN;
 use crate::table::input::uncompressed_name;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -18,8 +18,8 @@ use std::thread;
 /// Runs a backtest. `progress` is called now and then, from the threads that run files.
 ///
 /// # Errors
-/// Where the options don't fit each other, and else those of the files, in their order, that could not be
-/// run; the others are run nevertheless.
+/// Where the options don't fit each other: nothing is run. A file that can't be run stops no other; why it
+/// could not is in the report.
 pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, Error> {
     options.engine.validate()?;
     let windows = options.nab.as_deref().map(nab_windows).transpose()?;
@@ -34,20 +34,41 @@ pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Re
         _ => file_jobs(options)?,
     };
     let keep_scores = windows.is_some() || labels.is_some();
-    let files = run_jobs(options, &jobs, keep_scores, progress)?;
-    let mut report = Report { files, budget: options.engine.false_alerts_per_week, ..Report::default() };
-    if let Some(windows) = &windows {
-        score_nab(&mut report, windows).map_err(Error::Options)?;
+    let (mut files, mut failed, mut not_run) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (job, result) in jobs.iter().zip(run_jobs(options, &jobs, keep_scores, progress)) {
+        match result {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                not_run.insert(stem(&job.file));
+                failed.push(error);
+            }
+        }
     }
-    if let Some((file, labels)) = options.labels.as_deref().zip(labels.as_ref()) {
-        let named = |reason| Error::Options(format!("{}: {reason}", file.display()));
-        score_events(&mut report, labels).map_err(named)?;
+    let budget = options.engine.false_alerts_per_week;
+    let mut report = Report { files, failed, budget, ..Report::default() };
+    let scored = match (&windows, &labels) {
+        (Some(windows), _) => score_nab(&mut report, windows, &not_run),
+        (None, Some(labels)) => score_events(&mut report, labels, &not_run),
+        (None, None) => Ok(()),
+    };
+    if let Err(reason) = scored {
+        let by = options.nab.as_ref().or(options.labels.as_ref()).expect("there are labels");
+        report.failed.push(Error::Options(format!("{}: {reason}", by.display())));
     }
     Ok(report)
 }
 
+/// Without a file that is labelled, what a set is worth would be another set's worth.
+fn not_scored(name: &str) -> String {
+    format!("not scored, since {name}, which is labelled, could not be run")
+}
+
 /// The files are those that the windows name, in their order.
-fn score_nab(report: &mut Report, windows: &Windows) -> Result<(), String> {
+fn score_nab(report: &mut Report, windows: &Windows, not_run: &BTreeSet<String>) -> Result<(), String> {
+    // Every file of the benchmark is labelled.
+    if let Some(name) = not_run.first() {
+        return Err(not_scored(name));
+    }
     let scored: Vec<nab_score::Scored<'_>> = windows
         .keys()
         .zip(&report.files)
@@ -68,9 +89,10 @@ fn score_nab(report: &mut Report, windows: &Windows) -> Result<(), String> {
     Ok(())
 }
 
-fn score_events(report: &mut Report, labels: &Labels) -> Result<(), String> {
-    let stem =
-        |file: &Path| uncompressed_name(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+fn score_events(report: &mut Report, labels: &Labels, not_run: &BTreeSet<String>) -> Result<(), String> {
+    if let Some(name) = labels.windows.keys().find(|name| not_run.contains(*name)) {
+        return Err(not_scored(name));
+    }
     let files: BTreeMap<String, &FileReport> =
         report.files.iter().map(|file| (stem(&file.file), file)).collect();
     let scores = files.iter().map(|(name, file)| (name.clone(), file.scores.clone())).collect();
@@ -84,6 +106,11 @@ fn score_events(report: &mut Report, labels: &Labels) -> Result<(), String> {
     });
     report.alerts = Some(alert_score::score(raised));
     Ok(())
+}
+
+/// The name under which a file is labelled.
+fn stem(file: &Path) -> String {
+    uncompressed_name(file).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn nab_windows(nab: &Path) -> Result<Windows, Error> {
@@ -146,12 +173,13 @@ fn file_jobs(options: &Options) -> Result<Vec<Job>, Error> {
     Ok(jobs)
 }
 
+/// Runs all jobs, and says in their order what came of each.
 fn run_jobs(
     options: &Options,
     jobs: &[Job],
     keep_scores: bool,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Vec<FileReport>, Error> {
+) -> Vec<Result<FileReport, Error>> {
     let threads = match options.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -174,20 +202,6 @@ fn run_jobs(
             });
         }
     });
-    let mut reports = Vec::new();
-    let mut errors = Vec::new();
-    for result in results {
-        match result.into_inner().expect("no thread panicked with it").expect("every job was run") {
-            Ok(report) => reports.push(report),
-            Err(error) => errors.push(error),
-        }
-    }
-    match errors.pop() {
-        None => Ok(reports),
-        Some(only) if errors.is_empty() => Err(only),
-        Some(last) => {
-            errors.push(last);
-            Err(Error::Several(errors))
-        }
-    }
+    let ran = |result: Mutex<Option<_>>| result.into_inner().expect("no thread panicked with it");
+    results.into_iter().map(|result| ran(result).expect("every job was run")).collect()
 }
