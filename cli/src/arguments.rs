@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
-use kizashi_offline::table::{Choice, DateOrder};
+use kizashi_offline::table::{Choice, DateOrder, Every};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Anomaly detection for event streams: watches, learns, and alerts within a second.
@@ -117,6 +117,12 @@ pub struct Columns {
     /// Column of the time [default: the first that parses as time]
     #[arg(long, value_name = "COLUMN")]
     pub time: Option<String>,
+    /// How far apart rows are, as 500ms, 10s, 5m, 1h or 1d, of a file without times: the first is at the start of 1970
+    #[arg(long, value_name = "STEP", conflicts_with = "time")]
+    pub every: Option<Every>,
+    /// The first line of CSV is a row like the others; the columns are named 1, 2, 3, …
+    #[arg(long)]
+    pub no_header: bool,
     /// Columns of the values [default: all numeric columns]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub values: Vec<String>,
@@ -143,12 +149,12 @@ pub enum Order {
 
 impl From<Columns> for Choice {
     fn from(columns: Columns) -> Self {
-        let Columns { time, values, ignore, series, date_order } = columns;
+        let Columns { time, every, no_header, values, ignore, series, date_order } = columns;
         let date_order = date_order.map(|order| match order {
             Order::Dmy => DateOrder::DayFirst,
             Order::Mdy => DateOrder::MonthFirst,
         });
-        Self { time, values, ignore, series, date_order }
+        Self { time, every, no_header, values, ignore, series, date_order }
     }
 }
 

@@ -213,6 +213,44 @@ fn a_file_that_can_not_be_run_hides_no_results() {
 }
 
 #[test]
+fn data_without_times_and_header_is_scored_as_if_it_had_both() {
+    let folder = Folder::new();
+    let values: Vec<String> =
+        burst().lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect();
+    let bare = folder.file("bare.txt", values.join("\n"));
+    let refused = folder.backtest(&[&bare], b"");
+    assert_refused(&refused, &["the first line is a row of data", "--no-header"]);
+    let refused = folder.backtest(&[&bare, "--no-header"], b"");
+    assert_refused(&refused, &["no column holds times", "--every 5m"]);
+    let labels = folder.file(
+        "labels.json",
+        r#"{"rules": {"late": 5, "quiet": 10, "probation": 300}, "windows": {"bare": [[1800, 1806]]}}"#,
+    );
+    let bare = folder.backtest(&[&bare, "--no-header", "--every", "10s", "--labels", &labels], b"");
+    assert!(bare.status.success() && bare.stdout.contains("alerts    F1 1.000"), "{bare:?}");
+    assert!(bare.stdout.contains("\ncolumns: time by the number of the row; value `1`\n"), "{bare:?}");
+    let rows = folder.results("bare.txt");
+    assert_eq!((rows[0][..2].join(","), rows[1][0].as_str()), ("timestamp,1".to_owned(), "0"));
+    assert_eq!((rows.len(), rows[1926][0].as_str()), (1927, "1925"));
+    // The same with times from the start of 1970 on, and through a pipe.
+    let timed = values
+        .iter()
+        .enumerate()
+        .fold("t,1\n".to_owned(), |text, (row, value)| text + &format!("{},{value}\n", 10 * row));
+    assert!(folder.backtest(&["-", "--time", "t"], timed.as_bytes()).status.success());
+    let scores = |rows: &[Vec<String>]| -> Vec<_> { rows.iter().map(|row| row[1..6].to_vec()).collect() };
+    assert!(scores(&rows) == scores(&folder.results("stdin.csv")));
+    let piped = folder.backtest(&["-", "--no-header", "--every", "10s"], values.join("\n").as_bytes());
+    assert!(piped.status.success() && rows[..1800] == folder.results("stdin.csv")[..1800], "{piped:?}");
+
+    let both = folder.backtest(&["-", "--every", "10s", "--time", "t"], timed.as_bytes());
+    assert_eq!(both.status.code(), Some(2));
+    assert!(both.stderr.contains("'--every <STEP>' cannot be used with '--time <COLUMN>'"), "{both:?}");
+    let json = folder.backtest(&["-", "--every", "10s"], b"{\"series\":\"a\",\"value\":1}");
+    assert_refused(&json, &["JSON lines name their times"]);
+}
+
+#[test]
 fn a_field_that_turns_from_number_to_text_is_told_with_its_line() {
     let folder = Folder::new();
     let mut text = "t,x,y\n".to_owned();

@@ -55,6 +55,12 @@ impl Reader {
     pub(super) fn open(file: &Path, choice: &Choice, mapping: &Mapping) -> Result<Self, Error> {
         let input = Input::open(file)?;
         if input.form == Form::JsonLines {
+            if choice.every.is_some() {
+                let file = file.display();
+                return Err(Error::Options(format!(
+                    "{file}: JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet"
+                )));
+            }
             let mapping = with_choice(mapping, choice);
             let decoder = Decoder::new(&mapping)
                 .map_err(|error| Error::Options(format!("the mapping of JSON lines: {error}")))?;

@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn columns_are_told_once_for_all_files_that_have_the_same() {
         let file = |name: &str, value: &str| {
-            let layout = Layout { time: "t".into(), values: vec![value.to_owned()], ..Layout::default() };
+            let layout =
+                Layout { time: Some("t".into()), values: vec![value.to_owned()], ..Layout::default() };
             FileReport { file: name.into(), layout: Some(layout), ..FileReport::default() }
         };
         let mut report = Report { files: vec![file("a.csv", "x"), file("b.csv", "x")], ..Report::default() };

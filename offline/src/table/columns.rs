@@ -1,11 +1,14 @@
 //! Which columns of a table hold what.
 
-use super::cell::{is_missing, parse_value, shown};
+use super::cell::{has_commas, is_missing, parse_value, shown};
+use super::every::Every;
+use super::header;
 use super::layout::{Layout, LeftOut, Reason};
 use super::names::{list, missing};
+use super::row_times::{NumberedRows, RowTimes};
 use super::sample::Sample;
 use super::time_column;
-use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
+use super::time_format::DateOrder;
 use kizashi_models::observation::FIELDS_MAX;
 use std::collections::HashSet;
 
@@ -23,6 +26,10 @@ pub struct Choice {
     pub ignore: Vec<String>,
     /// The column whose text tells the rows of one series from those of others.
     pub series: Option<String>,
+    /// How far apart rows are: no column is the time.
+    pub every: Option<Every>,
+    /// Whether the first line of CSV is a row like others; columns are then named 1, 2, 3 and so on.
+    pub no_header: bool,
     /// Which of day and month comes first, where that can't be found out.
     pub date_order: Option<DateOrder>,
 }
@@ -30,8 +37,8 @@ pub struct Choice {
 /// Which columns are used, as indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// The times.
-    pub time: usize,
+    /// The times; none where rows are numbered.
+    pub time: Option<usize>,
     /// The keys of series, if chosen.
     pub series: Option<usize>,
     /// The values, at least one, in the order of the file.
@@ -41,11 +48,11 @@ pub struct Columns {
 /// What was found out of a table.
 pub(super) struct Found {
     pub(super) columns: Columns,
-    pub(super) time_format: TimeFormat,
+    pub(super) times: RowTimes,
     pub(super) layout: Layout,
 }
 
-/// Finds the columns of a table with these names, and the format of its times, from a sample of its rows.
+/// Finds the columns of a table with these names, and where its times come from, from a sample of its rows.
 pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result<Found, String> {
     let find =
         |name: &String| names.iter().position(|column| column == name).ok_or_else(|| missing(name, names));
@@ -54,22 +61,31 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
     let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let free =
         |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
-    let (time, time_format) = match &choice.time {
-        Some(name) => {
+    let times = match (&choice.every, &choice.time) {
+        (Some(every), _) => RowTimes::Numbered(NumberedRows::new(*every)),
+        (None, Some(name)) => {
             let time = find(name)?;
-            (time, time_column::named(name, sample.cells(time), choice.date_order)?)
+            RowTimes::Column(time, time_column::named(name, sample.cells(time), choice.date_order)?)
         }
-        None => time_column::find(names, free, sample, series, choice.date_order)?,
+        (None, None) => {
+            let (time, format) = time_column::find(names, free, sample, series, choice.date_order)?;
+            RowTimes::Column(time, format)
+        }
+    };
+    let time = match &times {
+        RowTimes::Column(column, _) => Some(*column),
+        RowTimes::Numbered(_) => None,
     };
     let (mut values, left_out) = if chosen.is_empty() {
-        let others = (0..names.len()).filter(|column| *column != time && Some(*column) != series);
+        let others = (0..names.len()).filter(|column| Some(*column) != time && Some(*column) != series);
         found_values(names, others, &ignored, sample)?
     } else {
         (chosen, Vec::new())
     };
     values.sort_unstable();
     if values.is_empty() {
-        return Err(format!("no column holds numbers; its columns are {}", list(names)));
+        let why = no_numbers(names, &left_out);
+        return Err(format!("no column holds numbers; its columns are {}; {why}", list(names)));
     }
     if values.len() > FIELDS_MAX {
         return Err(format!(
@@ -77,20 +93,20 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
             values.len()
         ));
     }
-    let mut used: Vec<usize> = values.iter().copied().chain(series).chain([time]).collect();
+    let mut used: Vec<usize> = values.iter().copied().chain(series).chain(time).collect();
     used.sort_unstable();
     if let Some(twice) = used.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("`{}` is chosen twice", names[twice[0]]));
     }
     check_names(names, &used)?;
     let layout = Layout {
-        time: names[time].clone(),
+        time: time.map(|time| names[time].clone()),
         series: choice.series.clone(),
         values: values.iter().map(|value| names[*value].clone()).collect(),
         chosen: !choice.values.is_empty(),
         left_out,
     };
-    Ok(Found { columns: Columns { time, series, values }, time_format, layout })
+    Ok(Found { columns: Columns { time, series, values }, times, layout })
 }
 
 /// Which columns hold values, and why the others don't.
@@ -119,6 +135,26 @@ fn found_values(
         }
     }
     Ok((values, left_out))
+}
+
+/// What is in the first of the columns that are no values.
+fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
+    let text = left_out.iter().find(|out| matches!(out.reason, Reason::Text { .. }));
+    match text.or(left_out.first()) {
+        Some(LeftOut { name, reason: Reason::Text { cell, line, .. }, .. }) if has_commas(cell) => {
+            format!("`{cell}` in line {line} of column `{name}` has a comma, and numbers are read without")
+        }
+        Some(LeftOut { name, reason: Reason::Text { cell, line, .. }, .. }) => {
+            let hint = header::hint(names, cell);
+            format!("`{cell}` in line {line} of column `{name}` is not a number{hint}")
+        }
+        Some(LeftOut { name, reason: Reason::Ignored, .. }) => format!("`{name}` is left out (--ignore)"),
+        Some(LeftOut { name, reason: Reason::Unnamed, .. }) => format!("{name} has no name; give it one"),
+        Some(LeftOut { name, .. }) => {
+            format!("`{name}` is empty as far as was looked; choose it nevertheless (--values)")
+        }
+        None => "there is none but the time".to_owned(),
+    }
 }
 
 /// Why a column holds no values; nothing where it holds numbers alone. One that nearly does is an error.
@@ -153,12 +189,4 @@ fn check_names(names: &[String], used: &[usize]) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-/// Whether names look like a row of data: one of them is a time.
-pub(super) fn look_like_data(names: &[String]) -> bool {
-    names.iter().map(|name| name.as_bytes()).any(|name| {
-        is_usual_epoch(name)
-            || !is_number(name) && !matches!(TimeFormat::find([name].into_iter(), None), Err(Unknown::NoTime))
-    })
 }

@@ -10,8 +10,8 @@ const NAMED_MAX: usize = 5;
 /// What the columns of a table are taken for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// The column of times.
-    pub time: String,
+    /// The column of times; none where rows are numbered.
+    pub time: Option<String>,
     /// The column of the series' keys, where one was chosen.
     pub series: Option<String>,
     /// The columns of values.
@@ -120,7 +120,10 @@ impl Layout {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "time `{}`", self.time)?;
+        match &self.time {
+            Some(time) => write!(f, "time `{time}`")?,
+            None => f.write_str("time by the number of the row")?,
+        }
         if let Some(series) = &self.series {
             write!(f, "; series `{series}`")?;
         }
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn a_layout_is_one_line_however_many_columns_there_are() {
         let text = |cell: &str| Reason::Text { cell: cell.to_owned(), line: 2, repeats: true };
-        let mut layout = Layout { time: "t".into(), values: names(&["x"]), ..Layout::default() };
+        let mut layout = Layout { time: Some("t".into()), values: names(&["x"]), ..Layout::default() };
         assert_eq!(layout.to_string(), "time `t`; value `x`");
         layout.left_out = vec![
             left_out("state", text("OPEN")),
@@ -187,10 +190,10 @@ mod tests {
              `late` (empty at first, `0.5` in line 252; --values takes it)"
         );
         let many = (0..200).map(|at| format!("c{at}")).collect();
-        let wide = Layout { time: "t".into(), series: Some("host".into()), values: many, ..layout.clone() };
+        let wide = Layout { time: None, series: Some("host".into()), values: many, ..layout.clone() };
         assert_eq!(
             wide.to_string().split("; left").next().unwrap(),
-            "time `t`; series `host`; 200 values `c0`, `c1`, `c2`, `c3`, `c4` and 195 more"
+            "time by the number of the row; series `host`; 200 values `c0`, `c1`, `c2`, `c3`, `c4` and 195 more"
         );
         let mut other = layout.clone();
         other.left_out[0].reason = text("SHUT");

@@ -3,11 +3,14 @@
 mod cell;
 mod columns;
 mod error;
+mod every;
+mod header;
 pub(crate) mod input;
 mod label_names;
 mod layout;
 mod names;
 mod parquet_rows;
+mod row_times;
 mod rows;
 mod sample;
 #[cfg(test)]
@@ -17,6 +20,7 @@ mod time_format;
 
 pub use columns::{Choice, Columns};
 pub use error::TableError;
+pub use every::Every;
 pub use input::{Form, STDIN};
 pub use layout::{Layout, LeftOut, Reason};
 pub use time_format::DateOrder;
@@ -25,6 +29,7 @@ use cell::{is_missing, parse_value, shown};
 use columns::Found;
 use csv::ByteRecord;
 use input::Input;
+use row_times::RowTimes;
 use rows::Rows;
 use sample::Sample;
 use std::path::{Path, PathBuf};
@@ -36,7 +41,7 @@ pub struct Table {
     rows: Rows,
     names: Vec<String>,
     columns: Columns,
-    time_format: TimeFormat,
+    times: RowTimes,
     layout: Layout,
     /// Columns in which there has been nothing so far.
     empty: Vec<usize>,
@@ -49,7 +54,7 @@ pub struct Table {
 /// A row's time, its series and its values; the texts are as the file has them.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Text of the time.
+    /// Text of the time; where rows are numbered, the number of the row in its series, from 0.
     pub time_text: &'a [u8],
     /// The time, Unix milliseconds; one without a zone is taken as UTC.
     pub time_ms: i64,
@@ -70,19 +75,18 @@ impl Table {
 
     pub(crate) fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
         let file = input.file.clone();
-        let mut rows = Rows::new(input)?;
+        let mut rows = Rows::new(input, choice.no_header)?;
         let names = rows.names().to_vec();
         let sample = Sample::read(&mut rows)?;
         let reason = |reason: String| TableError::File { file: file.clone(), reason };
         if sample.is_empty() {
             return Err(reason("there are no rows below the header".to_owned()));
         }
-        let Found { columns, time_format, layout } =
-            columns::find(choice, &names, &sample).map_err(reason)?;
+        let Found { columns, times, layout } = columns::find(choice, &names, &sample).map_err(reason)?;
         let left_out = layout.left_out.iter();
         let empty = left_out.filter(|out| out.reason == Reason::Empty).map(|out| out.column).collect();
         let record = ByteRecord::new();
-        Ok(Self { file, rows, names, columns, time_format, layout, empty, sample, record, line: 0 })
+        Ok(Self { file, rows, names, columns, times, layout, empty, sample, record, line: 0 })
     }
 
     /// The file, as it was given.
@@ -131,20 +135,31 @@ impl Table {
             }
         }
         let columns = &self.columns;
-        let time_text = &self.record[columns.time];
-        let time_ms =
-            self.time_format.parse(time_text).ok_or_else(|| self.wrong(columns.time, self.needed_time()))?;
-        values.clear();
-        for column in &columns.values {
-            let value = parse_value(&self.record[*column]).ok_or_else(|| self.wrong(*column, "a number"))?;
-            values.push(value);
-        }
         let series = match columns.series {
             None => None,
             Some(column) => match std::str::from_utf8(&self.record[column]) {
                 Ok(series) if !series.is_empty() => Some(series),
                 _ => return Err(self.wrong(column, "the key of a series, a text in UTF-8")),
             },
+        };
+        let time_ms = match &mut self.times {
+            RowTimes::Column(column, format) => {
+                let (column, format) = (*column, *format);
+                format.parse(&self.record[column]).ok_or_else(|| self.wrong(column, needed_time(format)))?
+            }
+            RowTimes::Numbered(rows) => {
+                let time_ms = rows.next(series.unwrap_or_default());
+                time_ms.ok_or_else(|| self.too_late())?
+            }
+        };
+        values.clear();
+        for column in &columns.values {
+            let value = parse_value(&self.record[*column]).ok_or_else(|| self.wrong(*column, "a number"))?;
+            values.push(value);
+        }
+        let time_text = match &self.times {
+            RowTimes::Column(column, _) => &self.record[*column],
+            RowTimes::Numbered(rows) => rows.text(),
         };
         Ok(Some(Row { time_text, time_ms, series, values }))
     }
@@ -164,14 +179,9 @@ impl Table {
         });
     }
 
-    fn needed_time(&self) -> &'static str {
-        match self.time_format {
-            TimeFormat::Standard => "a time (RFC 3339, or seconds or milliseconds since 1970)",
-            TimeFormat::Compact => "a time (such as 20140131T093000)",
-            TimeFormat::YearFirst => "a time (year, month, day)",
-            TimeFormat::YearLast(DateOrder::DayFirst) => "a time (day, month, year)",
-            TimeFormat::YearLast(DateOrder::MonthFirst) => "a time (month, day, year)",
-        }
+    fn too_late(&self) -> TableError {
+        let reason = "the row's number gives a time beyond the year 9999; choose less (--every)".to_owned();
+        TableError::Row { file: self.file.clone(), line: self.line, reason }
     }
 
     fn wrong(&self, column: usize, needed: &'static str) -> TableError {
@@ -183,5 +193,15 @@ impl Table {
             text,
             needed,
         }
+    }
+}
+
+fn needed_time(format: TimeFormat) -> &'static str {
+    match format {
+        TimeFormat::Standard => "a time (RFC 3339, or seconds or milliseconds since 1970)",
+        TimeFormat::Compact => "a time (such as 20140131T093000)",
+        TimeFormat::YearFirst => "a time (year, month, day)",
+        TimeFormat::YearLast(DateOrder::DayFirst) => "a time (day, month, year)",
+        TimeFormat::YearLast(DateOrder::MonthFirst) => "a time (month, day, year)",
     }
 }

@@ -174,7 +174,10 @@ mod tests {
         write_rows(&file);
         let choice = Choice { series: Some("host".into()), ..Choice::default() };
         let mut table = Table::open(&file, &choice).unwrap();
-        assert_eq!((table.columns().time, table.columns().values.as_slice()), (0, [1, 2, 4].as_slice()));
+        assert_eq!(
+            (table.columns().time, table.columns().values.as_slice()),
+            (Some(0), [1, 2, 4].as_slice())
+        );
         let (mut values, mut found) = (Vec::new(), Vec::new());
         while let Some(row) = table.read(&mut values).unwrap() {
             let text = String::from_utf8(row.time_text.to_vec()).unwrap();

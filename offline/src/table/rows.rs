@@ -1,7 +1,7 @@
 //! Rows of text cells, whatever the form of the file.
 
 use super::TableError;
-use super::columns::look_like_data;
+use super::header;
 use super::input::{Bytes, Form, Input};
 use super::parquet_rows::ParquetRows;
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -25,7 +25,7 @@ enum Kind {
 }
 
 impl Rows {
-    pub(super) fn new(input: Input) -> Result<Self, TableError> {
+    pub(super) fn new(input: Input, no_header: bool) -> Result<Self, TableError> {
         let file = input.file.clone();
         let reason = |reason: String| TableError::File { file: file.clone(), reason };
         match input.form {
@@ -40,14 +40,20 @@ impl Rows {
                 let bytes = Bounded { bytes: input.into_bytes(), left: ROW_BYTES_MAX };
                 let mut csv = ReaderBuilder::new()
                     .delimiter(delimiter)
+                    .has_headers(!no_header)
                     .buffer_capacity(BUFFER_BYTES)
                     .from_reader(bytes);
-                let header = csv.byte_headers().map_err(|error| reason(csv_reason(&error)))?;
+                let first = csv.byte_headers().map_err(|error| reason(csv_reason(&error)))?;
+                if no_header {
+                    let names = (1..=first.len()).map(|place| place.to_string()).collect();
+                    return Ok(Self { file, names, kind: Kind::Csv(Box::new(csv)), line: 0 });
+                }
                 let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
-                let names: Vec<String> = header.iter().map(name).collect();
-                if look_like_data(&names) {
+                let names: Vec<String> = first.iter().map(name).collect();
+                if header::is_data(&names) {
                     return Err(reason(
-                        "the first line is a row of data; a header with the names of the columns is needed"
+                        "the first line is a row of data; a header with the names of the columns is needed, \
+                         or say that there is none (--no-header)"
                             .to_owned(),
                     ));
                 }

@@ -94,7 +94,33 @@ fn errors_name_file_line_and_column() {
         ("", default(), "t.csv: the file is empty"),
         ("t,x\n", default(), "t.csv: there are no rows below the header"),
         ("2014-04-01,1\n2014-04-02,2\n", default(), "t.csv: the first line is a row of data; a header"),
-        ("a,b\n1,2\n", default(), "t.csv: no column holds times; its columns are a, b"),
+        (
+            "a,date\n1,0\n",
+            default(),
+            "t.csv: no column holds times; its columns are a, date; `0` in line 2 of column `date` is a number \
+             outside of 1990 to 2100; if it is the time, name it (--time); without times, say how far apart rows \
+             are (--every 5m)",
+        ),
+        (
+            "a,b\n1-Apr-2014 9h,2\n",
+            default(),
+            "t.csv: no column holds times; its columns are a, b; `1-Apr-2014 9h` in line 2 of column `a` is in no \
+             format of times that is understood, as 2026-01-31T09:30:00Z is; without",
+        ),
+        (
+            "1,0\n2,3\n",
+            default(),
+            "t.csv: no column holds times; its columns are 1, 0; `2` in line 2 of column `1` is a number outside \
+             of 1990 to 2100; if it is the time, name it (--time); without times, say how far apart rows are \
+             (--every 5m); all names are numbers: if the first line is a row of data, say so (--no-header)",
+        ),
+        (
+            "t;x\n2014-04-01;1,5\n",
+            default(),
+            "t.csv: no column holds numbers; its columns are t, x; `1,5` in line 2 of column `x` has a comma, and \
+             numbers are read without",
+        ),
+        ("0.5,1.5\n1,2\n", default(), "t.csv: the first line is a row of data; a header"),
         ("t\n2014-04-01\n", default(), "t.csv: no column holds numbers"),
         (
             &format!("t,x\n{}2014-04-02,high\n", "2014-04-01,1\n".repeat(9)),
@@ -159,4 +185,38 @@ fn a_column_that_is_empty_at_first_is_told_with_where_it_begins() {
     let choice = Choice { values: vec!["x".into(), "late".into()], ..Choice::default() };
     let found = rows(&text, &choice).unwrap();
     assert!(found[249].2[1].is_nan() && found[250].2 == [250.0, 0.5]);
+}
+
+#[test]
+fn rows_without_times_are_numbered_in_their_series() {
+    let every = Choice { every: Some("5m".parse().unwrap()), ..Choice::default() };
+    let expected: Vec<Read> = vec![(0, None, vec![1.5]), (300_000, None, vec![2.5])];
+    assert_eq!(rows("x\n1.5\n2.5\n", &every).unwrap(), expected);
+    let no_header = Choice { no_header: true, ..every.clone() };
+    assert_eq!(rows("1.5\n2.5\n", &no_header).unwrap(), expected);
+    let keyed = Choice { series: Some("2".into()), ..no_header.clone() };
+    let found = rows("7,a\n8,b\n9,a\n", &keyed).unwrap();
+    let times: Vec<_> = found.iter().map(|(time_ms, key, _)| (*time_ms, key.as_deref().unwrap())).collect();
+    assert_eq!(times, [(0, "a"), (0, "b"), (300_000, "a")]);
+    assert_eq!(
+        rows("1\nx\n", &no_header).unwrap_err(),
+        "t.csv: no column holds numbers; its columns are 1; `x` in line 2 of column `1` is not a number"
+    );
+    let far = Choice { every: Some("3000000d".parse().unwrap()), ..Choice::default() };
+    let error = rows("x\n1\n2\n", &far).unwrap_err();
+    assert_eq!(
+        error,
+        "t.csv, line 3: the row's number gives a time beyond the year 9999; choose less (--every)"
+    );
+}
+
+#[test]
+fn a_file_without_a_header_has_its_columns_numbered() {
+    let choice = Choice { no_header: true, ignore: vec!["3".into()], ..Choice::default() };
+    let expected: Vec<Read> =
+        vec![(1_396_310_400_000, None, vec![1.5]), (1_396_310_700_000, None, vec![2.0])];
+    assert_eq!(rows("1396310400,1.5,0\n1396310700,2,0\n", &choice).unwrap(), expected);
+    let error =
+        rows("1396310400,1\n1396310700,high\n", &Choice { values: vec!["2".into()], ..choice }).unwrap_err();
+    assert!(error.starts_with("t.csv: there is no column `3`"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! Which column of a table holds its times, and how it writes them.
 
 use super::cell::shown;
+use super::header;
 use super::names::list;
 use super::sample::Sample;
 use super::time_format::{DateOrder, TimeFormat, Unknown, is_number, is_usual_epoch};
@@ -37,8 +38,51 @@ pub(super) fn find(
     };
     match all.clone().find(is_time) {
         Some(column) => Ok((column, TimeFormat::Standard)),
-        None => Err(format!("no column holds times; its columns are {}; name one (--time)", list(names))),
+        None => {
+            let why = no_time(names, all, sample, order);
+            Err(format!("no column holds times; its columns are {}; {why}", list(names)))
+        }
     }
+}
+
+/// Why the column that would first be expected to hold times does not, and what can be done.
+fn no_time(
+    names: &[String],
+    mut free: impl Iterator<Item = usize> + Clone,
+    sample: &Sample,
+    order: Option<DateOrder>,
+) -> String {
+    let Some(column) = free.clone().find(|column| is_like_a_time(&names[*column])).or(free.next()) else {
+        return "all are chosen for something else, or left out".to_owned();
+    };
+    let name = &names[column];
+    let format = named(name, sample.cells(column), order).unwrap_or(TimeFormat::Standard);
+    let is_time =
+        |cell: &[u8]| if is_number(cell) { is_usual_epoch(cell) } else { format.parse(cell).is_some() };
+    let wrong = sample.lined_cells(column).find(|(_, cell)| !is_time(cell));
+    let text = wrong.map_or_else(String::new, |(_, cell)| shown(cell));
+    let why = match wrong {
+        None => format!("the numbers of column `{name}` fall too often for times, or stand still"),
+        Some((line, cell)) if is_number(cell) => {
+            format!("`{text}` in line {line} of column `{name}` is a number outside of 1990 to 2100")
+        }
+        Some((line, _)) => format!(
+            "`{text}` in line {line} of column `{name}` is in no format of times that is understood, \
+             as 2026-01-31T09:30:00Z is"
+        ),
+    };
+    let numbers = wrong.is_none_or(|(_, cell)| is_number(cell));
+    let name_it = if numbers { "if it is the time, name it (--time); " } else { "" };
+    let hint = header::hint(names, &text);
+    format!("{why}; {name_it}without times, say how far apart rows are (--every 5m){hint}")
+}
+
+/// Whether a column's name says that it holds times.
+fn is_like_a_time(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.contains("time")
+        || name.contains("date")
+        || ["t", "ts", "epoch", "when", "day"].contains(&name.as_str())
 }
 
 /// The format of a column that is said to hold times. If it does not in the sample, its first wrong cell is
@@ -94,7 +138,7 @@ mod tests {
         std::fs::write(&file, format!("{header}\n{rows}")).unwrap();
         let choice = Choice { series: series.map(str::to_owned), ..Choice::default() };
         let table = Table::open(&file, &choice).map_err(|error| error.to_string())?;
-        Ok(table.layout().time.clone())
+        Ok(table.layout().time.clone().unwrap())
     }
 
     /// A number that is as often below the one before as above.

@@ -1,0 +1,53 @@
+//! The time of each row: what a column says, or what the row's number gives.
+
+use super::every::Every;
+use super::time_format::TimeFormat;
+use kizashi_models::time::UNIX_MS_RANGE;
+use std::collections::HashMap;
+
+/// Where the time of a row comes from.
+pub(super) enum RowTimes {
+    /// A column, and how it is written.
+    Column(usize, TimeFormat),
+    /// The rows are numbered.
+    Numbered(NumberedRows),
+}
+
+/// Rows without times: the first of a series stands at the start of 1970, the others follow in equal steps.
+///
+/// They are counted by series, so that series in one file are sampled alike, whether they take turns in it or stand
+/// one behind the other.
+pub(super) struct NumberedRows {
+    every: Every,
+    /// Rows so far of each series; of a file that is one series under no name.
+    rows: HashMap<Box<str>, i64>,
+    text: String,
+}
+
+impl NumberedRows {
+    pub(super) fn new(every: Every) -> Self {
+        Self { every, rows: HashMap::new(), text: String::new() }
+    }
+
+    /// The time of the next row of a series; nothing behind the year 9999.
+    pub(super) fn next(&mut self, series: &str) -> Option<i64> {
+        let row = match self.rows.get_mut(series) {
+            Some(rows) => {
+                *rows += 1;
+                *rows
+            }
+            None => {
+                self.rows.insert(series.into(), 0);
+                0
+            }
+        };
+        self.text.clear();
+        self.text.push_str(&row.to_string());
+        row.checked_mul(self.every.ms).filter(|time_ms| UNIX_MS_RANGE.contains(time_ms))
+    }
+
+    /// The number of the row whose time was given last, from 0.
+    pub(super) fn text(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
