@@ -62,7 +62,7 @@ fn no_time(
     let wrong = sample.lined_cells(column).find(|(_, cell)| !is_time(cell));
     let text = wrong.map_or_else(String::new, |(_, cell)| shown(cell));
     let why = match wrong {
-        None => format!("the numbers of column `{name}` fall too often for times, or stand still"),
+        None => format!("the numbers of column `{name}` fall too often for times, or do not rise"),
         Some((line, cell)) if is_number(cell) => {
             format!("`{text}` in line {line} of column `{name}` is a number outside of 1990 to 2100")
         }
@@ -108,22 +108,24 @@ fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> Strin
     format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
 }
 
-/// Whether a column goes on as times do: from row to row of a series it hardly ever falls, and it does not
-/// stand still.
+/// Whether a column goes on as times do: from row to row of a series it hardly ever falls, and on the
+/// whole it rises: memory may grow for long and then fall at once.
 fn goes_on(sample: &Sample, column: usize, series: Option<usize>, format: TimeFormat) -> bool {
     let keys: Vec<&[u8]> = series.map(|series| sample.cells(series).collect()).unwrap_or_default();
     let mut last: HashMap<&[u8], i64> = HashMap::new();
-    let (mut steps, mut falls, mut rises) = (0, 0, 0);
+    let (mut steps, mut falls, mut fallen_ms, mut risen_ms) = (0, 0, 0, 0);
     for (row, time_ms) in sample.cells(column).map(|cell| format.parse(cell)).enumerate() {
         let key = keys.get(row).copied().unwrap_or_default();
         let Some(time_ms) = time_ms else { continue };
         if let Some(before_ms) = last.insert(key, time_ms) {
             steps += 1;
             falls += usize::from(time_ms < before_ms);
-            rises += usize::from(time_ms > before_ms);
+            fallen_ms += (before_ms - time_ms).max(0);
+            risen_ms += (time_ms - before_ms).max(0);
         }
     }
-    falls * STEPS_A_FALL <= steps && (steps == 0 || rises > 0)
+    let goes_far = 4 * risen_ms > 5 * fallen_ms;
+    falls * STEPS_A_FALL <= steps && (steps == 0 || goes_far)
 }
 
 #[cfg(test)]
@@ -155,6 +157,8 @@ mod tests {
         assert_eq!(time("limit,epoch,x", constant, None).unwrap(), "epoch");
         let days = |at| format!("{},{},1", 20_200_101 + jump(at) % 28, 20_200_101 + at % 28);
         assert_eq!(time("batch,day,x", |at| days(at.min(27)), None).unwrap(), "day");
+        let collected = |at| format!("{},{},1", second + at % 30, second + at);
+        assert_eq!(time("heap_bytes,epoch,x", collected, None).unwrap(), "epoch");
         let bytes = |at| format!("{at},{}", second + jump(at));
         assert!(time("t,heap_bytes", bytes, None).unwrap_err().contains("no column holds times"));
     }
