@@ -215,6 +215,38 @@ fn a_column_of_series_keeps_them_apart() {
 }
 
 #[test]
+fn a_row_without_a_time_has_that_of_the_row_before() {
+    let folder = Folder::new();
+    let mut text = String::from("closed,t,x\n");
+    for row in 0..300 {
+        let time = if row % 50 == 49 {
+            ["", "NaT"][row / 50 % 2].to_owned()
+        } else {
+            (1_396_310_400 + row).to_string()
+        };
+        // A time that most rows lack is not the time of the rows.
+        let closed = if row == 3 { "2014-04-01" } else { "" };
+        text += &format!("{closed},{time},{row}\n");
+    }
+    let file = folder.file("x.csv", &text);
+    let report = folder.run(&[&file], Choice::default()).unwrap();
+    assert_eq!((report.files[0].rows, report.files[0].untimed, report.files[0].late), (300, 6, 0));
+    let told = ", 6 rows without a time (taken as that of the row before)\ncolumns: time `t`; value `x`;";
+    assert!(report.to_string().contains(told), "{report}");
+    let times: Vec<_> = folder.results("x.csv").iter().map(|row| row[0].clone()).collect();
+    assert_eq!(
+        (times.len(), times[49].as_str(), times[50].as_str()),
+        (301, "1396310448", ""),
+        "as in the input"
+    );
+    assert_eq!(times[100], "NaT");
+
+    let first = folder.file("first.csv", "t,x\n,1\n2020-01-01,2\n");
+    let error = folder.run(&[&first], Choice { time: Some("t".into()), ..Choice::default() }).unwrap_err();
+    assert!(error.starts_with("first.csv, line 2, column `t`: `` is not a time"), "{error}");
+}
+
+#[test]
 fn series_one_behind_the_other_are_told_how_to_be_kept_apart() {
     let folder = Folder::new();
     let mut text = String::from("t,KPI ID,x\n");

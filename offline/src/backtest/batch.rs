@@ -98,6 +98,7 @@ impl Filler {
         let span_ms = |span: &Span| span.newest_ms.saturating_sub(span.first_ms) as u64;
         Counts {
             layout: self.reader.layout().cloned(),
+            untimed: self.reader.untimed(),
             late: self.late,
             series: self.spans.len() as u64,
             series_ms: self.spans.values().map(span_ms).fold(0, u64::saturating_add),
@@ -110,6 +111,8 @@ impl Filler {
 pub(super) struct Counts {
     /// What the columns of a table were taken for.
     pub(super) layout: Option<Layout>,
+    /// Rows of a table whose time is missing.
+    pub(super) untimed: u64,
     /// Rows whose time lies before that of a row of their series above.
     pub(super) late: u64,
     pub(super) series: u64,

@@ -158,6 +158,7 @@ impl Collector<'_> {
         }
         self.report.raised = self.list.into_alerts();
         self.report.layout = counts.layout;
+        self.report.untimed = counts.untimed;
         self.report.late = counts.late;
         self.report.series = counts.series;
         self.report.set_series_ms(counts.series_ms);

@@ -94,6 +94,14 @@ impl Reader {
         }
     }
 
+    /// Rows of a table so far whose time is missing.
+    pub(super) fn untimed(&self) -> u64 {
+        match self {
+            Self::Table(reader) => reader.table.untimed(),
+            Self::JsonLines(_) => 0,
+        }
+    }
+
     /// Whether it may hold more than one series.
     pub(super) fn has_many_series(&self) -> bool {
         match self {

@@ -22,6 +22,8 @@ pub struct FileReport {
     pub layout: Option<Layout>,
     /// Rows below the header, or lines.
     pub rows: u64,
+    /// Rows of a table whose time is missing; they have that of the row before.
+    pub untimed: u64,
     /// Rows whose time lies before that of a row of their series above.
     pub late: u64,
     /// Lines that are no observation, or that the service would not take.
@@ -65,6 +67,9 @@ impl fmt::Display for FileReport {
         write!(f, "{}", Rate { alerts: self.alerts, series_weeks: self.series_weeks })?;
         if let Some((surprise, time)) = &self.strangest {
             write!(f, ", strangest {time} (surprise {surprise:.1})")?;
+        }
+        if self.untimed > 0 {
+            write!(f, ", {} without a time (taken as that of the row before)", Count(self.untimed, "row"))?;
         }
         if self.late > 0 {
             write!(f, ", {} not in the order of time", Count(self.late, "row"))?;

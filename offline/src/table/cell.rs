@@ -21,6 +21,11 @@ pub(super) fn is_missing(cell: &[u8]) -> bool {
     parse_value(cell).is_some_and(f64::is_nan)
 }
 
+/// Whether a cell says that its time is missing.
+pub(super) fn is_missing_time(cell: &[u8]) -> bool {
+    is_missing(cell) || cell.trim_ascii().eq_ignore_ascii_case(b"nat")
+}
+
 /// Whether a cell would be a number but for its commas, which stand for thousands or for the point.
 pub(super) fn has_commas(cell: &str) -> bool {
     cell.contains(',') && cell.replace(',', "").trim().parse::<f64>().is_ok()
@@ -44,8 +49,9 @@ mod tests {
             assert_eq!(parse_value(cell.as_bytes()), Some(value), "{cell}");
         }
         for cell in ["", "  ", "nan", "-NaN", "NA", "n/A", "#N/A", "<na>", "Null", "NONE", "?", "-", "--"] {
-            assert!(is_missing(cell.as_bytes()), "{cell}");
+            assert!(is_missing(cell.as_bytes()) && is_missing_time(cell.as_bytes()), "{cell}");
         }
+        assert!(is_missing_time(b"NaT") && !is_missing(b"NaT") && !is_missing_time(b"noon"));
         for cell in ["OPEN", "1,5", "1,234.50", "$5", "5%", "yes", "t", "---", "."] {
             assert_eq!(parse_value(cell.as_bytes()), None, "{cell}");
         }

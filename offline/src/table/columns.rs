@@ -5,7 +5,7 @@ use super::every::Every;
 use super::header;
 use super::layout::{Layout, LeftOut, Reason};
 use super::names::{list, missing};
-use super::row_times::{NumberedRows, RowTimes};
+use super::row_times::{NumberedRows, RowTimes, TimeColumn};
 use super::sample::Sample;
 use super::time_column;
 use super::time_format::DateOrder;
@@ -65,15 +65,16 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         (Some(every), _) => RowTimes::Numbered(NumberedRows::new(*every)),
         (None, Some(name)) => {
             let time = find(name)?;
-            RowTimes::Column(time, time_column::named(name, sample.cells(time), choice.date_order)?)
+            let format = time_column::named(name, sample.cells(time), choice.date_order)?;
+            RowTimes::Column(TimeColumn::new(time, format))
         }
         (None, None) => {
             let (time, format) = time_column::find(names, free, sample, series, choice.date_order)?;
-            RowTimes::Column(time, format)
+            RowTimes::Column(TimeColumn::new(time, format))
         }
     };
     let time = match &times {
-        RowTimes::Column(column, _) => Some(*column),
+        RowTimes::Column(time) => Some(time.index),
         RowTimes::Numbered(_) => None,
     };
     let (mut values, left_out) = if chosen.is_empty() {

@@ -109,6 +109,14 @@ impl Table {
         &self.layout
     }
 
+    /// Rows so far whose time is missing: they have that of the row before.
+    pub fn untimed(&self) -> u64 {
+        match &self.times {
+            RowTimes::Column(time) => time.untimed,
+            RowTimes::Numbered(_) => 0,
+        }
+    }
+
     /// Line of the row that was read last; see [`TableError::Row`].
     pub fn line(&self) -> u64 {
         self.line
@@ -143,9 +151,9 @@ impl Table {
             },
         };
         let time_ms = match &mut self.times {
-            RowTimes::Column(column, format) => {
-                let (column, format) = (*column, *format);
-                format.parse(&self.record[column]).ok_or_else(|| self.wrong(column, needed_time(format)))?
+            RowTimes::Column(time) => {
+                let (index, format) = (time.index, time.format);
+                time.next(&self.record[index]).ok_or_else(|| self.wrong(index, needed_time(format)))?
             }
             RowTimes::Numbered(rows) => {
                 let time_ms = rows.next(series.unwrap_or_default());
@@ -158,7 +166,7 @@ impl Table {
             values.push(value);
         }
         let time_text = match &self.times {
-            RowTimes::Column(column, _) => &self.record[*column],
+            RowTimes::Column(time) => &self.record[time.index],
             RowTimes::Numbered(rows) => rows.text(),
         };
         Ok(Some(Row { time_text, time_ms, series, values }))

@@ -1,6 +1,6 @@
 //! Which column of a table holds its times, and how it writes them.
 
-use super::cell::shown;
+use super::cell::{is_missing_time, shown};
 use super::header;
 use super::names::list;
 use super::sample::Sample;
@@ -9,6 +9,9 @@ use std::collections::HashMap;
 
 /// Steps of a column of numbers for each that may fall, if it is taken for the time without being asked.
 const STEPS_A_FALL: usize = 20;
+
+/// Rows for each whose time may be missing, likewise.
+const ROWS_A_MISSING: usize = 10;
 
 /// The first column that holds times: texts of them, and dates without a separator, before numbers since 1970.
 ///
@@ -21,25 +24,25 @@ pub(super) fn find(
     series: Option<usize>,
     order: Option<DateOrder>,
 ) -> Result<(usize, TimeFormat), String> {
-    let all = (0..names.len()).filter(free);
+    let all = (0..names.len()).filter(free).filter(|column| has_times_throughout(sample, *column));
     for column in all.clone() {
-        let has_numbers = sample.cells(column).any(is_number);
-        match TimeFormat::find(sample.cells(column), order) {
+        let has_numbers = present(sample, column).any(is_number);
+        match TimeFormat::find(present(sample, column), order) {
             Ok(format) if !has_numbers => return Ok((column, format)),
             Ok(TimeFormat::Compact) if goes_on(sample, column, series, TimeFormat::Compact) => {
                 return Ok((column, TimeFormat::Compact));
             }
-            Err(Unknown::Order) => return Err(ambiguous(&names[column], sample.cells(column))),
+            Err(Unknown::Order) => return Err(ambiguous(&names[column], present(sample, column))),
             _ => {}
         }
     }
     let is_time = |column: &usize| {
-        sample.cells(*column).all(is_usual_epoch) && goes_on(sample, *column, series, TimeFormat::Standard)
+        present(sample, *column).all(is_usual_epoch) && goes_on(sample, *column, series, TimeFormat::Standard)
     };
     match all.clone().find(is_time) {
         Some(column) => Ok((column, TimeFormat::Standard)),
         None => {
-            let why = no_time(names, all, sample, order);
+            let why = no_time(names, (0..names.len()).filter(free), sample, order);
             Err(format!("no column holds times; its columns are {}; {why}", list(names)))
         }
     }
@@ -92,6 +95,7 @@ pub(super) fn named<'a>(
     cells: impl Iterator<Item = &'a [u8]> + Clone,
     order: Option<DateOrder>,
 ) -> Result<TimeFormat, String> {
+    let cells = cells.filter(|cell| !is_missing_time(cell));
     match TimeFormat::find(cells.clone(), order) {
         Ok(format) => Ok(format),
         Err(Unknown::Order) => Err(ambiguous(name, cells)),
@@ -106,6 +110,19 @@ pub(super) fn named<'a>(
 fn ambiguous<'a>(name: &str, mut cells: impl Iterator<Item = &'a [u8]>) -> String {
     let text = shown(cells.next().unwrap_or_default());
     format!("column `{name}`: day or month may come first in `{text}`; say which (--date-order dmy or mdy)")
+}
+
+/// The cells of a column that are not missing.
+fn present(sample: &Sample, column: usize) -> impl Iterator<Item = &[u8]> + Clone {
+    sample.cells(column).filter(|cell| !is_missing_time(cell))
+}
+
+/// Whether a column may be that of the times, though some are missing: the first row has one, from which others
+/// go on, and few have none. A time that most rows lack is that of something else.
+fn has_times_throughout(sample: &Sample, column: usize) -> bool {
+    let cells = sample.cells(column);
+    let missing = cells.clone().filter(|cell| is_missing_time(cell)).count();
+    missing * ROWS_A_MISSING <= cells.clone().count() && cells.take(1).all(|cell| !is_missing_time(cell))
 }
 
 /// Whether a column goes on as times do: from row to row of a series it hardly ever falls, and on the

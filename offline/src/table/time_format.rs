@@ -43,6 +43,9 @@ impl TimeFormat {
         cells: impl Iterator<Item = &'a [u8]> + Clone,
         order: Option<DateOrder>,
     ) -> Result<Self, Unknown> {
+        if cells.clone().next().is_none() {
+            return Err(Unknown::NoTime);
+        }
         let times = |format: Self| cells.clone().map(move |cell| format.parse(cell));
         let fits = |format: &Self| times(*format).all(|time_ms| time_ms.is_some());
         if let Some(format) = [Self::Compact, Self::Standard, Self::YearFirst].into_iter().find(fits) {
