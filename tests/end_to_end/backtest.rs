@@ -251,6 +251,23 @@ fn data_without_times_and_header_is_scored_as_if_it_had_both() {
 }
 
 #[test]
+fn a_replay_of_rows_without_times_puts_them_as_far_apart_as_was_said() {
+    let folder = Folder::new();
+    let values: String =
+        burst().lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned() + "\n").collect();
+    let bare = folder.file("bare.txt", values);
+    let service = Service::start(&folder.path("data"));
+    let url = service.url();
+    let replay = run(&["replay", &bare, "--no-header", "--every", "10s", "--server", &url], b"");
+    assert!(replay.status.success(), "{replay:?}");
+    // The burst begins five hours behind the first row.
+    eventually(|| {
+        let alerts = run(&["alerts", "--json", "--server", &url], b"");
+        alerts.stdout.contains("\"opened\":\"1970-01-01T05:0").then_some(())
+    });
+}
+
+#[test]
 fn a_field_that_turns_from_number_to_text_is_told_with_its_line() {
     let folder = Folder::new();
     let mut text = "t,x,y\n".to_owned();

@@ -9,8 +9,8 @@ use crate::{
     report::{self, Failure},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use kizashi_models::time::{parse_epoch, parse_timestamp};
-use kizashi_offline::table::Table;
+use kizashi_models::time::{format_rfc3339, parse_epoch, parse_timestamp};
+use kizashi_offline::table::{Choice, Table};
 use kizashi_proto::v1::PutRecord;
 use serde_json::{Map, Value, json};
 use std::{
@@ -70,14 +70,19 @@ fn open(file: &Path, columns: Columns) -> Result<(Rows, Option<u64>), Failure> {
     let unreadable = |error| Failure::usage(format_args!("can't read {}: {error}", file.display()));
     let is = |extension: &str| file.extension().is_some_and(|has| has.eq_ignore_ascii_case(extension));
     if is("jsonl") || is("ndjson") {
+        if columns.every.is_some() {
+            return Err(Failure::usage("JSON lines name their times; --every is for CSV and Parquet"));
+        }
         let total = lines(file).map_err(unreadable)?;
         let keys = SeriesKeys::new(columns.series.as_deref().unwrap_or("series"))?;
         return Ok((json_lines(file, keys)?, Some(total)));
     }
-    let choice = columns.into();
+    let choice = Choice::from(columns);
     let table = Table::open(file, &choice).map_err(Failure::usage)?;
     // Below the header of a CSV file; Parquet has no lines.
-    let total = if is("parquet") { None } else { Some(lines(file).map_err(unreadable)?.saturating_sub(1)) };
+    let header = u64::from(!choice.no_header);
+    let total =
+        if is("parquet") { None } else { Some(lines(file).map_err(unreadable)?.saturating_sub(header)) };
     let series = file.file_stem().map_or_else(|| "replay".into(), |stem| stem.to_string_lossy().into_owned());
     Ok((table_rows(table, series), total))
 }
@@ -106,7 +111,8 @@ fn table_rows(mut table: Table, default_series: String) -> Rows {
             let series = row.series.unwrap_or(&default_series);
             // What JSON has no number for is named.
             let value = |value: &f64| if value.is_finite() { json!(value) } else { json!(value.to_string()) };
-            let mut record = json!({ "series": series, "time": row.time_ms });
+            // As a text: a number of milliseconds before 1973 would be one of seconds.
+            let mut record = json!({ "series": series, "time": format_rfc3339(row.time_ms) });
             match row.values {
                 [one] => record["value"] = value(one),
                 many => {
