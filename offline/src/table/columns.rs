@@ -176,7 +176,7 @@ fn no_value<'a>(
         return Ok(Some(Reason::Text { cell, line, repeats }));
     }
     Err(format!(
-        "column `{name}` holds numbers but also `{cell}`; mend it, or leave the column out (--ignore)"
+        "column `{name}` holds numbers but also `{cell}` in line {line}; mend it, or leave the column out (--ignore)"
     ))
 }
 

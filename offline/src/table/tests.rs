@@ -125,7 +125,7 @@ fn errors_name_file_line_and_column() {
         (
             &format!("t,x\n{}2014-04-02,high\n", "2014-04-01,1\n".repeat(9)),
             default(),
-            "t.csv: column `x` holds numbers but also `high`; mend it, or",
+            "t.csv: column `x` holds numbers but also `high` in line 11; mend it, or",
         ),
         ("t,t\n2014-04-01,1\n", default(), "t.csv: two columns are named `t`"),
         (two, with(Some("time"), &[]), "t.csv: there is no column `time`; its columns are t, x"),
