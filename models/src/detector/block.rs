@@ -30,9 +30,7 @@ pub(super) struct Together {
     /// The largest of the magnitudes of all errors together, of a field's error, dispersion and sustained distance given
     /// the others'.
     pub(super) magnitude: f64,
-    /// Error of the field that is farthest from what the others say. This and what follows as far as it is believed.
-    pub(super) moment: f64,
-    /// Joint distance of the sustained distances.
+    /// Joint distance of the sustained distances. This and what follows as far as it is believed.
     pub(super) sustained: f64,
     /// Sustained distance of the field where it is farthest from what those of the others say.
     pub(super) field_sustained: f64,
@@ -44,7 +42,6 @@ impl Together {
     /// Takes in what another block says: of each the larger.
     pub(super) fn join(&mut self, other: &Self) {
         self.magnitude = self.magnitude.max(other.magnitude);
-        self.moment = self.moment.max(other.moment);
         self.sustained = self.sustained.max(other.sustained);
         self.field_sustained = self.field_sustained.max(other.field_sustained);
         self.dispersion = self.dispersion.max(other.dispersion);
@@ -105,9 +102,8 @@ impl Block {
             contributions[i] = now.trust * (GIVEN_SHARE * given * given + member.dispersion)
                 + lately.trust * given_lately * given_lately;
             let believed = member.believed(explained(now.explained[i], lately.explained[i]));
-            raise(&mut together.moment, now.trust * believed.moment, given);
-            raise(&mut together.field_sustained, lately.trust * believed.lasting, given_lately);
-            raise(&mut together.dispersion, now.trust * believed.lasting, member.dispersion.sqrt());
+            raise(&mut together.field_sustained, lately.trust * believed, given_lately);
+            raise(&mut together.dispersion, now.trust * believed, member.dispersion.sqrt());
         }
         let believed = believed_of_all(&self.members, explained(now.explained_mean, lately.explained_mean));
         together.sustained = lately.trust * believed * libm::log1p(lately.value);
@@ -177,11 +173,11 @@ mod tests {
     #[test]
     fn a_field_that_is_missing_says_nothing_of_the_other() {
         let parameters = Parameters::default();
-        let (alone, contributions) = twins(2000).step(&[1.5, f64::NAN], &[0.1, f64::NAN], &parameters);
-        assert!(alone.moment < 1.1, "{}: 1.5 is usual", alone.moment);
-        assert_eq!(contributions[1], 0.0);
-        let (other, _) = twins(2000).step(&[1.5, 0.0], &[0.1, 0.0], &parameters);
-        assert!(other.moment > 2.0, "{}: the other should be at 1.5", other.moment);
+        let (_, alone) = twins(2000).step(&[1.5, f64::NAN], &[0.1, f64::NAN], &parameters);
+        assert!(alone[0] < 3.0, "{}: 1.5 is usual", alone[0]);
+        assert_eq!(alone[1], 0.0);
+        let (_, other) = twins(2000).step(&[1.5, 0.0], &[0.1, 0.0], &parameters);
+        assert!(other[0] > 10.0 * alone[0], "{}: the other should be at 1.5", other[0]);
     }
 
     #[test]

@@ -7,12 +7,12 @@ use super::joint::BLOCK;
 use super::member::Member;
 use super::parameters::Parameters;
 use super::rarity::Rarity;
-use super::tail::Tail;
+use super::tail::{Tail, Trust};
 use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 9;
+const STATE_VERSION: u8 = 10;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -21,8 +21,8 @@ const STATE_VERSION: u8 = 9;
 /// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
 /// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
 /// by the series' own past. The onset of a single value is what novelty is more than the usual one, and an unusual surprise,
-/// where that exceeds its decayed maximum. Of a vector there are two more: what its moment says, and what lasts, each with a
-/// maximum of its own, so that neither hides the other; and each field has that of a single value.
+/// where that exceeds its decayed maximum. Of a vector each field has that of a single value, and there is one more of how
+/// they stand to each other.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -35,8 +35,8 @@ pub struct DefaultDetector {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefaultState {
     count: u32,
-    /// Decayed maxima of what could be an onset: of a single value or a vector's moment, and of what lasts of a vector.
-    maxima: [f64; 2],
+    /// Decayed maximum of what could be an onset: of a single value, or of how a vector's fields stand to each other.
+    maximum: f64,
     tail: Tail,
     /// Of the onsets of all of it.
     rarity: Rarity,
@@ -64,10 +64,15 @@ struct Evidence {
 const STILL: f64 = 0.5;
 /// What the onset of a field by itself counts for in that of a vector, beside distances that say more of fields that hang
 /// together: so much, by the fourth root of their number, since of many fields one or another shows something new more often.
-const ONSET_ALONE: f64 = 4.0;
-/// What is surprising by its evidence, or by its onset, is this much less so than by either alone: of two that had nothing in
-/// common it would be log10(2).
+const ONSET_ALONE: f64 = 4.5;
+/// What is surprising by its evidence, or by its onset, is this much less so than by either alone: of a single value little,
+/// as both are made of the same novelty,
 const TWO_LOOKS: f64 = 0.1;
+/// and of a vector log10(2), as of two looks that have nothing in common.
+const TWO_LOOKS_OF_VECTORS: f64 = 0.3;
+/// How far a vector's evidence is believed to go on beyond its highest as it fell before: errors that are bounded make that
+/// steeper than it is.
+const HIGHEST_OF_VECTORS: f64 = 0.5;
 /// What counts of a vector's evidence: with its joint magnitude it would reach beyond what a tail tells apart.
 const VECTOR_EVIDENCE: f64 = 0.36;
 
@@ -179,7 +184,7 @@ impl Detector for DefaultDetector {
         let fields = ranges.len();
         let mut state = DefaultState {
             count: 0,
-            maxima: [0.0; 2],
+            maximum: 0.0,
             tail: Tail::new(),
             rarity: Rarity::new(),
             fields: Vec::with_capacity(fields),
@@ -195,9 +200,9 @@ impl Detector for DefaultDetector {
             1 => {}
             // The first was alone so far.
             2 => {
-                let first = Member::grown(state.count, state.tail.clone(), state.maxima[0]);
+                let first = Member::grown(state.count, state.tail.clone(), state.maximum);
                 // Onsets of vectors are of another size.
-                state.rarity = Rarity::new();
+                (state.maximum, state.rarity) = (0.0, Rarity::new());
                 state.push_member(first);
                 state.push_member(Member::new());
             }
@@ -234,37 +239,36 @@ impl Detector for DefaultDetector {
             by_field
         };
         let strangeness = moving + parameters.surprise_still * evidence.still;
-        let trust = believed(count - 1.0, parameters.caution_tail);
+        let (of_highest, two_looks) =
+            if is_vector { (HIGHEST_OF_VECTORS, TWO_LOOKS_OF_VECTORS) } else { (1.0, TWO_LOOKS) };
+        let tail = believed(count - 1.0, parameters.caution_tail);
+        let trust = Trust { tail, highest: of_highest * tail };
         let (surprise, limit) = state.tail.judge(strangeness, trust);
         out.by_evidence = surprise;
         let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
         state.tail.learn(strangeness, limit, state.count, is_seasonal);
 
-        let (moment, lasting) = if is_vector {
-            let lasting = parameters.weight_vector_still * evidence.still
+        let strange = if is_vector {
+            parameters.weight_vector_still * evidence.still
                 + parameters.weight_vector_sustained * together.sustained
                 + parameters.weight_field_sustained * together.field_sustained
-                + parameters.weight_dispersion * together.dispersion;
-            (parameters.weight_moment * together.moment, lasting)
+                + parameters.weight_dispersion * together.dispersion
         } else {
-            (parameters.candidate(evidence.news, surprise), 0.0)
+            parameters.candidate(evidence.news, surprise)
         };
-        let scale = parameters.onset_scale * believed(count - 1.0, parameters.caution);
+        let candidate = parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
         out.onset =
             if is_vector { ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone } else { 0.0 };
-        for (strange, maximum) in [moment, lasting].into_iter().zip(&mut state.maxima) {
-            let candidate = scale * strange;
-            if candidate > *maximum {
-                out.onset = out.onset.max(candidate);
-            }
-            *maximum = candidate.max(*maximum * (1.0 - 1.0 / parameters.onset_memory));
+        if candidate > state.maximum {
+            out.onset = out.onset.max(candidate);
         }
+        state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
         let usual = parameters.usual_onsets(is_vector);
         let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
         let (rarity, limit) =
             if out.onset > 0.0 { state.rarity.judge(out.onset, usual) } else { (0.0, f64::INFINITY) };
         state.rarity.learn(out.onset, limit);
-        out.surprise = (out.by_evidence.max(trust_rarity * rarity) - TWO_LOOKS * trust_rarity).max(0.0);
+        out.surprise = (out.by_evidence.max(trust_rarity * rarity) - two_looks * trust_rarity).max(0.0);
         let young = 1.0 - believed(count - 1.0, parameters.young_until);
         let grown = out.onset * (1.0 - parameters.young_discount * young);
         out.anomaly_score = grown / (grown + parameters.onset_half);
@@ -281,7 +285,7 @@ impl Detector for DefaultDetector {
         let mut out = Encoder(out);
         out.u32(state.fields.len() as u32);
         out.u32(state.count);
-        state.maxima.iter().for_each(|maximum| out.f64(*maximum));
+        out.f64(state.maximum);
         state.tail.encode(&mut out);
         state.rarity.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
@@ -297,7 +301,7 @@ impl Detector for DefaultDetector {
         let fields = from.u32()? as usize;
         let mut state = DefaultState {
             count: from.u32()?,
-            maxima: [from.f64_in(0.0, f64::MAX)?, from.f64_in(0.0, f64::MAX)?],
+            maximum: from.f64_in(0.0, f64::MAX)?,
             tail: Tail::decode(&mut from)?,
             rarity: Rarity::decode(&mut from)?,
             fields: Vec::new(),

@@ -4,7 +4,7 @@ use super::codec::{Decoder, Encoder};
 use super::default::believed;
 use super::field::{Judged, NOVELTY_MAX};
 use super::parameters::Parameters;
-use super::tail::Tail;
+use super::tail::{Tail, Trust};
 use crate::detector::StateError;
 use std::hint::black_box;
 
@@ -21,10 +21,8 @@ struct Belief {
     news: f64,
 }
 
-/// Of a moment little: a field that has nothing in common with the others jumps as it often does.
-const OF_A_MOMENT: Belief = Belief { always: 0.1, explained: 1.0, news: 0.5 };
-/// Of what lasts more, as jumps have no part in it.
-const OF_WHAT_LASTS: Belief = Belief { always: 0.25, explained: 1.5, news: 0.85 };
+/// Of a field little where it has nothing in common with the others.
+const OF_A_FIELD: Belief = Belief { always: 0.25, explained: 1.5, news: 0.85 };
 /// Of all fields together, by the mean of what is explained.
 const OF_ALL: Belief = Belief { always: 0.3, explained: 1.5, news: 1.0 };
 
@@ -32,14 +30,6 @@ impl Belief {
     fn of(&self, explained: f64, news: f64) -> f64 {
         (self.always + self.explained * explained + self.news * news).min(1.0)
     }
-}
-
-/// How far what the others say of a field is believed.
-pub(super) struct Believed {
-    /// Of its error at this moment.
-    pub(super) moment: f64,
-    /// Of what lasts of that.
-    pub(super) lasting: f64,
 }
 
 /// What is kept of a field because it is one of a vector: what it would have if it were a series of its own, and what is
@@ -83,7 +73,7 @@ impl Member {
         let before = f64::from(self.count);
         self.count = self.count.saturating_add(1);
         let strangeness = judged.strangeness(parameters);
-        let trust = believed(before, parameters.caution_tail);
+        let trust = Trust::of(believed(before, parameters.caution_tail));
         let (surprise, limit) = self.tail.judge_beyond(parameters.surprise_usual, strangeness, trust);
         self.tail.learn(strangeness, limit, self.count, is_seasonal);
         let candidate = parameters.onset_scale
@@ -100,11 +90,8 @@ impl Member {
     }
 
     /// How far what the others say of the field is believed, where they explain so much of its variance.
-    pub(super) fn believed(&self, explained: f64) -> Believed {
-        Believed {
-            moment: OF_A_MOMENT.of(explained, self.news),
-            lasting: OF_WHAT_LASTS.of(explained, self.news),
-        }
+    pub(super) fn believed(&self, explained: f64) -> f64 {
+        OF_A_FIELD.of(explained, self.news)
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
@@ -153,14 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_a_field_like_no_other_is_believed_little_where_it_is_nothing_new() {
+    fn the_others_are_believed_of_a_field_that_is_like_them_or_shows_something_new() {
         let mut member = Member::new();
-        let jumps_often = member.believed(0.0);
-        assert!(jumps_often.moment < 0.2 && jumps_often.lasting > jumps_often.moment);
-        assert_eq!(member.believed(0.9).moment, 1.0, "others say what it should be");
+        assert!(member.believed(0.0) < 0.3);
+        assert_eq!(member.believed(0.9), 1.0, "others say what it should be");
         member.notice(2.0, &Parameters::default());
-        assert_eq!(member.believed(0.0).moment, 1.0, "it is new");
+        assert_eq!(member.believed(0.0), 1.0, "it is new");
         (0..500).for_each(|_| member.notice(0.0, &Parameters::default()));
-        assert!(member.believed(0.0).moment < 0.2, "it is long ago");
+        assert!(member.believed(0.0) < 0.3, "it is long ago");
     }
 }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/12";
+const METHOD: &str = "kizashi/default/13";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,12 +71,11 @@ pub struct Parameters {
     pub weight_joint: f64,
     /// Added to the variances of the joint distribution, in squared mean errors, so that it can be inverted.
     pub joint_ridge: f64,
-    /// Bound of a standardised error in the joint distribution, in mean errors.
+    /// Bound of a standardised error in the joint distribution, in mean errors: how far a field is out by itself is no
+    /// matter of the others, and of one that seldom switches every switch is hundreds.
     pub joint_bound: f64,
     /// What is added to the variances of the sustained distances, in squared units of them.
     pub joint_ridge_sustained: f64,
-    /// Weight, in what a vector's moment has of an onset, of the error of the field that is farthest from what the others say.
-    pub weight_moment: f64,
     /// Weight of how far a field has been the same for longer than ever before, of the field where it is most, in what lasts.
     pub weight_vector_still: f64,
     /// Weight of the joint distance of the sustained distances there.
@@ -222,7 +221,6 @@ impl Parameters {
             joint_ridge: value("joint_ridge", 1e-9..=1e3, |p| p.joint_ridge)?,
             joint_bound: value("joint_bound", 1.0..=1e3, |p| p.joint_bound)?,
             joint_ridge_sustained: value("joint_ridge_sustained", 1e-9..=1e3, |p| p.joint_ridge_sustained)?,
-            weight_moment: value("weight_moment", 0.0..=10.0, |p| p.weight_moment)?,
             weight_vector_still: value("weight_vector_still", 0.0..=10.0, |p| p.weight_vector_still)?,
             weight_vector_sustained: value("weight_vector_sustained", 0.0..=10.0, |p| {
                 p.weight_vector_sustained

@@ -29,7 +29,7 @@ const BODY: f64 = 10.0;
 const SHOULDER: f64 = 4.0;
 const FLATTER_MAX: f64 = 3.0;
 /// So few exceedances stand behind the slope of the tail, which also keeps a surprise of 20 from being claimed of any series.
-const EXCEEDANCES: f64 = 10.0;
+const EXCEEDANCES: f64 = 5.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
 const DECADE_MIN: f64 = 0.11;
@@ -56,11 +56,9 @@ const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 /// The highest past evidences are kept as they were: bins are too wide to rank them, where all that is usual comes to one or
 /// two values (zeros among others, a change of hours). They rank what is new where there are at least so many.
 const RANKED_MIN: usize = 5;
-/// Beyond the highest of them, the fall of evidence over a decade goes on as among them, but the highest is itself a
-/// matter of chance, so only so much of the decades is claimed, and in proportion less where they are the highest of fewer
-/// observations than the second.
-const BEYOND_HIGHEST: f64 = 0.5;
-const BEYOND_KNOWN: f64 = 1000.0;
+/// Beyond the highest of them, the fall of evidence over a decade goes on as among them, and in proportion less where they
+/// are the highest of fewer observations than this: the highest is itself a matter of chance.
+const BEYOND_KNOWN: f64 = 4000.0;
 
 /// More than the surprise of any evidence that is below the tail's edge: at least one in 821 exceeds that.
 const BELOW_EDGE_MAX: f64 = 3.0;
@@ -93,6 +91,20 @@ pub(super) struct Tail {
     highest: Highest,
 }
 
+/// How far extrapolation counts, 0 to 1: that from the tail's edge, and that from the highest evidence.
+#[derive(Clone, Copy)]
+pub(super) struct Trust {
+    pub(super) tail: f64,
+    pub(super) highest: f64,
+}
+
+impl Trust {
+    /// As far for both.
+    pub(super) fn of(trust: f64) -> Self {
+        Trust { tail: trust, highest: trust }
+    }
+}
+
 impl Tail {
     pub(super) fn new() -> Self {
         Tail { counts: [0; BINS], total: 0, since: u32::MAX, repeated: false, highest: Highest::new() }
@@ -103,21 +115,20 @@ impl Tail {
         black_box((self.counts[0], self.counts[BINS / 2], self.counts[BINS - 1], self.highest.of()));
     }
 
-    /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it. `trust`, 0 to
-    /// 1, is how far the extrapolation counts.
-    pub(super) fn judge(&self, evidence: f64, trust: f64) -> (f64, f64) {
+    /// Surprise of `evidence`, at least 0 and finite, and the most that is to be learnt of it.
+    pub(super) fn judge(&self, evidence: f64, trust: Trust) -> (f64, f64) {
         self.judge_beyond(0.0, evidence, trust)
     }
 
     /// The same where a surprise of `least` is like none: for that of most evidence no logarithm needs to be taken.
-    pub(super) fn judge_beyond(&self, least: f64, evidence: f64, trust: f64) -> (f64, f64) {
+    pub(super) fn judge_beyond(&self, least: f64, evidence: f64, trust: Trust) -> (f64, f64) {
         debug_assert!(evidence >= 0.0 && evidence.is_finite());
         let (surprise, limit) = self.judge_by_bins(least, evidence, trust);
         (surprise.max(self.judge_by_rank(evidence, trust)), limit)
     }
 
     /// The surprise of what is as high as the highest; 0 of what isn't.
-    fn judge_by_rank(&self, evidence: f64, trust: f64) -> f64 {
+    fn judge_by_rank(&self, evidence: f64, trust: Trust) -> f64 {
         if !self.highest.may_rank(evidence) {
             return 0.0;
         }
@@ -133,8 +144,8 @@ impl Tail {
         let above = highest.iter().take_while(|other| f64::from(**other) >= evidence).count();
         if above == 0 {
             let decade = ((first - last) / libm::log10(highest.len() as f64)).max(DECADE_MIN);
-            let trust = trust * (of / BEYOND_KNOWN).min(1.0);
-            let beyond = BEYOND_HIGHEST * decades((evidence - first) / decade * trust, EXCEEDANCES);
+            let trust = trust.highest * (of / BEYOND_KNOWN).min(1.0);
+            let beyond = decades((evidence - first) / decade * trust, EXCEEDANCES);
             return libm::log10(total) + beyond;
         }
         let (high, low) = (f64::from(highest[above - 1]), f64::from(highest[above]));
@@ -143,7 +154,7 @@ impl Tail {
     }
 
     /// Surprise by the histogram, and the most that is to be learnt.
-    fn judge_by_bins(&self, least: f64, evidence: f64, trust: f64) -> (f64, f64) {
+    fn judge_by_bins(&self, least: f64, evidence: f64, trust: Trust) -> (f64, f64) {
         let total = f64::from(self.total) + PRIOR;
         let tail = ((total / 100.0).clamp(TAIL_MIN, TAIL_MAX) / total).min(0.3);
         let body = (BODY * tail).min(0.9);
@@ -198,7 +209,7 @@ impl Tail {
                     let decade = decade.max(DECADE_MIN);
                     let base = -libm::log10(tail);
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
-                    let beyond = decades((evidence - edge) / decade * trust, EXCEEDANCES);
+                    let beyond = decades((evidence - edge) / decade * trust.tail, EXCEEDANCES);
                     // What was seen before is no rarer than that.
                     let seen = -libm::log10(share);
                     return ((base + beyond).min(seen.max(base)), learnt);
@@ -300,7 +311,7 @@ mod tests {
 
     #[test]
     fn little_is_surprising_before_something_is_known() {
-        assert!(Tail::new().judge(5.0, 0.0).0 < 0.6);
+        assert!(Tail::new().judge(5.0, Trust::of(0.0)).0 < 0.6);
     }
 
     #[test]
@@ -312,10 +323,10 @@ mod tests {
             tail.learn(-libm::log10(share) / 2.0, f64::INFINITY, i, || false);
         }
         for (evidence, surprise) in [(0.5, 1.0), (1.0, 2.0), (1.25, 2.5), (2.0, 4.0)] {
-            let found = tail.judge(evidence, 1.0).0;
+            let found = tail.judge(evidence, Trust::of(1.0)).0;
             assert!((found - surprise).abs() < 0.1 * surprise, "{evidence}: {found} against {surprise}");
         }
-        let far = tail.judge(3.0, 1.0).0;
+        let far = tail.judge(3.0, Trust::of(1.0)).0;
         assert!((5.0..5.8).contains(&far), "{far} of 6: the slope is not known so well");
     }
 
@@ -327,7 +338,7 @@ mod tests {
             let evidence = if i % 100 == 0 { 3.0 + f64::from(i % 7919) * 1e-6 } else { 0.1 };
             tail.learn(evidence, f64::INFINITY, i, || false);
         }
-        let surprise = |evidence| tail.judge(evidence, 1.0).0;
+        let surprise = |evidence| tail.judge(evidence, Trust::of(1.0)).0;
         assert!((1.9..2.4).contains(&surprise(3.003)), "{}", surprise(3.003));
         assert!((3.0..3.6).contains(&surprise(3.0076)), "{}", surprise(3.0076));
         assert!((3.8..4.0).contains(&surprise(3.01)), "{}", surprise(3.01));
@@ -340,7 +351,7 @@ mod tests {
             let evidence = if i < 5000 { 4.0 } else { 1.0 } + f64::from((i * 4099) % 8000) * 1e-5;
             tail.learn(evidence, f64::INFINITY, i, || false);
         }
-        assert!(tail.judge(1.079, 1.0).0 > 2.5, "{}", tail.judge(1.079, 1.0).0);
+        assert!(tail.judge(1.079, Trust::of(1.0)).0 > 2.5, "{}", tail.judge(1.079, Trust::of(1.0)).0);
     }
 
     proptest! {
@@ -350,7 +361,7 @@ mod tests {
         ) {
             let mut tail = Tail::new();
             past.iter().for_each(|evidence| tail.learn(*evidence, f64::INFINITY, RANKED_FROM, || false));
-            let (low, high) = (tail.judge(a.min(b), 1.0).0, tail.judge(a.max(b), 1.0).0);
+            let (low, high) = (tail.judge(a.min(b), Trust::of(1.0)).0, tail.judge(a.max(b), Trust::of(1.0)).0);
             prop_assert!(low >= 0.0 && high.is_finite());
             prop_assert!(low <= high + 1e-9, "{} then {}", low, high);
         }

@@ -19,7 +19,7 @@ use crate::observation::{
 use crate::position::Position;
 
 /// Version of the form, its first byte.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Bytes of a piece's key behind those of the series' key.
 const BIRTH_BYTES: usize = 1 + 24 + 4;

@@ -116,14 +116,14 @@ fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
         2 => (-20 * MINUTE_MS..20 * MINUTE_MS).prop_map(Some),
     ];
     let value = prop_oneof![
-        40 => 9.0..11.0f64,
+        80 => 9.0..11.0f64,
         2 => 500.0..1000.0f64,
         1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-1e300), Just(0.0)],
     ];
     let form = prop_oneof![20 => Just(0u8), 4 => 1..4u8, 3 => Just(9)];
     // A few series that go on for long, and some that come and go.
     let series = prop_oneof![20 => 0..2u8, 3 => 2..7u8];
-    prop::collection::vec((series, pause_ms, lag_ms, value, form), 20..300)
+    prop::collection::vec((series, pause_ms, lag_ms, value, form), 20..400)
 }
 
 fn calls(drawn: &[Drawn]) -> Vec<Call> {

@@ -1,6 +1,6 @@
 //! Evidence of a run: observations that are each somewhat unusual, one after the other, are together more so.
 
-use crate::codec::{CodecError, Reader, put_round_f64};
+use crate::codec::{CodecError, Reader, put_round_f64, put_varint};
 
 /// Taken from each observation's surprise. Surprise of usual observations averages 1 / ln 10 = 0.43, so a sum
 /// less this much keeps returning to 0.
@@ -11,6 +11,15 @@ const ALLOWANCE: f64 = 1.0;
 const RARITY: f64 = 0.75;
 /// Of a vector less is, as more of its evidence lasts.
 const RARITY_OF_VECTORS: f64 = 0.5;
+/// A run of a single value is a large one from this sum on. Beyond it sums of independent observations fall exponentially, by
+/// a factor of e over less than this.
+const LARGE: f64 = 3.0;
+const EXCESS_USUAL: f64 = 0.6;
+/// Large runs that this counts for beside the series' own, where one is at most so large, and after which the mean of them
+/// forgets: surprise that comes in bursts has larger ones.
+const EXCESS_USUAL_COUNT: f64 = 5.0;
+const EXCESS_MAX: f64 = 10.0;
+const EXCESS_MEMORY: u32 = 100;
 /// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
 /// a run, and only the first is news.
 const NEWS: f64 = 1.6;
@@ -27,6 +36,10 @@ pub(super) struct Run {
     onset: f64,
     /// The largest sum of the runs before it, forgotten slowly.
     largest: f64,
+    /// Large runs so far, at most [`EXCESS_MEMORY`],
+    large: u32,
+    /// and the mean of how much they were larger than that.
+    excess: f64,
 }
 
 impl Run {
@@ -44,7 +57,14 @@ impl Run {
         if sum <= self.largest * NEWS {
             return 0.0;
         }
-        sum * if is_vector { RARITY_OF_VECTORS } else { RARITY }
+        if is_vector { RARITY_OF_VECTORS * sum } else { self.rarity(sum) }
+    }
+
+    /// The surprise of one observation of a single value as rare as a sum.
+    fn rarity(&self, sum: f64) -> f64 {
+        let large = f64::from(self.large);
+        let excess = (large * self.excess + EXCESS_USUAL_COUNT * EXCESS_USUAL) / (large + EXCESS_USUAL_COUNT);
+        RARITY * (sum.min(LARGE) + (sum - LARGE).max(0.0) * (EXCESS_USUAL / excess).min(1.0))
     }
 
     /// The largest onset of its observations.
@@ -54,13 +74,20 @@ impl Run {
 
     /// Ends the run, as it does by itself, or once an alert has told of it.
     pub(super) fn end(&mut self) {
-        *self = Self { largest: self.largest.max(self.peak), ..Self::default() };
+        if self.peak > LARGE {
+            self.large = (self.large + 1).min(EXCESS_MEMORY);
+            let excess = (self.peak - LARGE).min(EXCESS_MAX);
+            self.excess += (excess - self.excess) / f64::from(self.large);
+        }
+        self.largest = self.largest.max(self.peak);
+        (self.sum, self.peak, self.onset) = (0.0, 0.0, 0.0);
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        [self.sum, self.peak, self.onset, self.largest]
+        [self.sum, self.peak, self.onset, self.largest, self.excess]
             .into_iter()
             .for_each(|value| put_round_f64(out, value));
+        put_varint(out, u64::from(self.large));
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -69,6 +96,8 @@ impl Run {
             peak: reader.round_f64()?,
             onset: reader.round_f64()?,
             largest: reader.round_f64()?,
+            excess: reader.round_f64()?,
+            large: reader.varint()?.min(u64::from(EXCESS_MEMORY)) as u32,
         })
     }
 }
@@ -99,7 +128,7 @@ mod tests {
         assert!(burst(2.0) > 7.0);
         assert_eq!(burst(2.0), 0.0);
         assert_eq!(burst(2.2), 0.0);
-        assert!(burst(3.5) > 14.0, "a larger one is");
+        assert!(burst(3.5) > 5.0, "a larger one is");
     }
 
     #[test]
@@ -116,6 +145,23 @@ mod tests {
                 assert!(share < expected, "s {s}: {share}");
             }
         }
+    }
+
+    #[test]
+    fn of_a_series_that_comes_in_bursts_a_larger_one_is_less_rare() {
+        let rarity = |mut run: Run| (0..9).map(|_| run.observe(2.5, 1.0, false)).fold(0.0, f64::max);
+        let mut bursts = Run::default();
+        for length in (1..40).map(|at| at % 5) {
+            (0..length).for_each(|_| {
+                bursts.observe(2.5, 1.0, false);
+            });
+            bursts.observe(0.0, 0.0, false);
+            (0..20).for_each(|_| {
+                bursts.observe(0.1, 0.0, false);
+            });
+        }
+        let (usual, bursts) = (rarity(Run::default()), rarity(bursts));
+        assert!(bursts > 3.0 && bursts < 0.5 * usual, "{bursts} and {usual}");
     }
 
     #[test]
