@@ -22,13 +22,15 @@ const TAIL_MAX: f64 = 10.0;
 /// that this counts for: the body of a distribution falls more slowly than its tail.
 const DECADE_PRIOR: f64 = 0.3;
 const DECADE_PRIOR_COUNT: f64 = 200.0;
+/// That is as well known as from so many exceedances.
+const EXCEEDANCES_PRIOR: f64 = 10.0;
 /// The slope of the tail is that between its edge and the evidence exceeded by ten times as many observations, where
 /// values are so few that nothing nearer says more,
 const BODY: f64 = 10.0;
 /// but no flatter than so many times that from four times as many: a body of two humps says nothing of the tail.
 const SHOULDER: f64 = 4.0;
 const FLATTER_MAX: f64 = 3.0;
-/// So few exceedances stand behind the slope of the tail, which also keeps a surprise of 20 from being claimed of any series.
+/// So few exceedances stand behind the own slope of the tail, which also keeps a surprise of 20 from being claimed of any series.
 const EXCEEDANCES: f64 = 5.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
@@ -58,7 +60,7 @@ const SEASON_LEARNT: [u32; 2] = [3072, 4096];
 const RANKED_MIN: usize = 5;
 /// Beyond the highest of them, the fall of evidence over a decade goes on as among them, and in proportion less where they
 /// are the highest of fewer observations than this: the highest is itself a matter of chance.
-const BEYOND_KNOWN: f64 = 4000.0;
+const BEYOND_KNOWN: f64 = 3000.0;
 
 /// More than the surprise of any evidence that is below the tail's edge: at least one in 821 exceeds that.
 const BELOW_EDGE_MAX: f64 = 3.0;
@@ -204,12 +206,14 @@ impl Tail {
                     let body_decades = libm::log10(body / tail);
                     let own = ((edge - crossing(i, lower, upper, body)) / body_decades).min(steepest);
                     let count = f64::from(self.total);
-                    let decade =
-                        (own * count + DECADE_PRIOR * DECADE_PRIOR_COUNT) / (count + DECADE_PRIOR_COUNT);
-                    let decade = decade.max(DECADE_MIN);
+                    let with_prior = |own: f64, prior: f64| {
+                        (own * count + prior * DECADE_PRIOR_COUNT) / (count + DECADE_PRIOR_COUNT)
+                    };
+                    let decade = with_prior(own, DECADE_PRIOR).max(DECADE_MIN);
+                    let exceedances = with_prior(EXCEEDANCES, EXCEEDANCES_PRIOR);
                     let base = -libm::log10(tail);
                     let learnt = edge + (LEARNT_MAX - base).max(LEARNT_DECADES_MIN) * decade;
-                    let beyond = decades((evidence - edge) / decade * trust.tail, EXCEEDANCES);
+                    let beyond = decades((evidence - edge) / decade * trust.tail, exceedances);
                     // What was seen before is no rarer than that.
                     let seen = -libm::log10(share);
                     return ((base + beyond).min(seen.max(base)), learnt);
