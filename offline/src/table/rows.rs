@@ -43,7 +43,7 @@ impl Rows {
                     .has_headers(!no_header)
                     .buffer_capacity(BUFFER_BYTES)
                     .from_reader(bytes);
-                let first = csv.byte_headers().map_err(|error| reason(csv_reason(&error)))?;
+                let first = csv.byte_headers().map_err(|error| reason(error.to_string()))?;
                 if no_header {
                     let names = (1..=first.len()).map(|place| place.to_string()).collect();
                     return Ok(Self { file, names, kind: Kind::Csv(Box::new(csv)), line: 0 });
@@ -81,7 +81,7 @@ impl Rows {
                     Err(error) => error.position().map_or(self.line + 1, |position| position.line()),
                     Ok(_) => record.position().map_or(self.line + 1, |position| position.line()),
                 };
-                read.map_err(|error| csv_reason(&error))
+                read.map_err(|error| csv_reason(&error, csv.has_headers()))
             }
             Kind::Parquet(rows) => {
                 self.line += 1;
@@ -109,12 +109,12 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn csv_reason(error: &csv::Error) -> String {
+fn csv_reason(error: &csv::Error, has_header: bool) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} cells; the header has {expected_len}")
+            let first = if has_header { "the header" } else { "the first line" };
+            format!("{len} cells; {first} has {expected_len}")
         }
-        csv::ErrorKind::Io(error) => error.to_string(),
         _ => error.to_string(),
     }
 }

@@ -219,4 +219,9 @@ fn a_file_without_a_header_has_its_columns_numbered() {
     let error =
         rows("1396310400,1\n1396310700,high\n", &Choice { values: vec!["2".into()], ..choice }).unwrap_err();
     assert!(error.starts_with("t.csv: there is no column `3`"), "{error}");
+    let numbered = Choice { no_header: true, ..Choice::default() };
+    assert_eq!(
+        rows("1396310400,1\n1396310700\n", &numbered).unwrap_err(),
+        "t.csv, line 2: 1 cells; the first line has 2"
+    );
 }
