@@ -59,23 +59,38 @@ fn no_time(
         return "all are chosen for something else, or left out".to_owned();
     };
     let name = &names[column];
-    let format = named(name, sample.cells(column), order).unwrap_or(TimeFormat::Standard);
-    let is_time =
-        |cell: &[u8]| if is_number(cell) { is_usual_epoch(cell) } else { format.parse(cell).is_some() };
-    let wrong = sample.lined_cells(column).find(|(_, cell)| !is_time(cell));
+    let format = match named(name, sample.cells(column), order) {
+        Ok(format) => format,
+        Err(ambiguous) => return ambiguous,
+    };
+    // Digits alone may be dates: only the column as a whole tells them from other numbers.
+    let is_time = |cell: &[u8]| match format {
+        TimeFormat::Standard if is_number(cell) => is_usual_epoch(cell),
+        _ => format.parse(cell).is_some(),
+    };
+    let (missing, there): (Vec<_>, Vec<_>) =
+        sample.lined_cells(column).partition(|(_, cell)| is_missing_time(cell));
+    let wrong = there.into_iter().find(|(_, cell)| !is_time(cell));
     let text = wrong.map_or_else(String::new, |(_, cell)| shown(cell));
-    let why = match wrong {
-        None => format!("the numbers of column `{name}` fall too often for times, or do not rise"),
-        Some((line, cell)) if is_number(cell) => {
+    let starts = sample.cells(column).take(1).all(|cell| !is_missing_time(cell));
+    let why = match (wrong, missing.first()) {
+        (Some((line, cell)), _) if is_number(cell) => {
             format!("`{text}` in line {line} of column `{name}` is a number outside of 1990 to 2100")
         }
-        Some((line, _)) => format!(
+        (Some((line, _)), _) => format!(
             "`{text}` in line {line} of column `{name}` is in no format of times that is understood, \
              as 2026-01-31T09:30:00Z is"
         ),
+        (None, Some((line, _))) if !starts => {
+            format!("the first row, in line {line}, has no time in column `{name}`")
+        }
+        (None, Some((line, _))) if !has_times_throughout(sample, column) => {
+            format!("many rows have no time in column `{name}`, the first of them in line {line}")
+        }
+        (None, _) => format!("the numbers of column `{name}` fall too often for times, or do not rise"),
     };
-    let numbers = wrong.is_none_or(|(_, cell)| is_number(cell));
-    let name_it = if numbers { "if it is the time, name it (--time); " } else { "" };
+    let may_be_named = starts && wrong.is_none_or(|(_, cell)| is_number(cell));
+    let name_it = if may_be_named { "if it is the time, name it (--time); " } else { "" };
     let hint = header::hint(names, &text);
     format!("{why}; {name_it}without times, say how far apart rows are (--every 5m){hint}")
 }
@@ -187,6 +202,27 @@ mod tests {
         let hosts = |at| format!("{},host-{},1", 1_500_000_000 + at % 5, at / 5);
         assert!(time("epoch,host,x", hosts, None).is_err());
         assert_eq!(time("epoch,host,x", hosts, Some("host")).unwrap(), "epoch");
+    }
+
+    #[test]
+    fn why_a_column_is_not_the_time_is_told_as_it_is() {
+        let told = |row: fn(i64) -> String| time("date,x", row, None).unwrap_err();
+        let name_it = "if it is the time, name it (--time)";
+        let backwards = told(|at| format!("{},1", 20_200_228 - at % 28));
+        assert!(backwards.contains("the numbers of column `date` fall too often"), "{backwards}");
+        for gaps in [told(|at| gap(at, "2020-01-01")), told(|at| gap(at, "1500000000"))] {
+            let why = "many rows have no time in column `date`, the first of them in line 5; ";
+            assert!(gaps.contains(&format!("{why}{name_it}")), "{gaps}");
+        }
+        let late = told(|at| if at == 0 { "NaT,1".to_owned() } else { "2020-01-01,1".to_owned() });
+        assert!(late.contains("the first row, in line 2, has no time in column `date`; without"), "{late}");
+        let either = told(|at| gap(at, "01/02/2020"));
+        assert!(either.contains("day or month may come first in `01/02/2020`"), "{either}");
+    }
+
+    /// A row of a time that every fourth row lacks.
+    fn gap(at: i64, time: &str) -> String {
+        format!("{},1", if at % 4 == 3 { "" } else { time })
     }
 
     #[test]
