@@ -91,14 +91,22 @@ impl Run {
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self {
+        let run = Self {
             sum: reader.round_f64()?,
             peak: reader.round_f64()?,
             onset: reader.round_f64()?,
             largest: reader.round_f64()?,
             excess: reader.round_f64()?,
             large: reader.varint()?.min(u64::from(EXCESS_MEMORY)) as u32,
-        })
+        };
+        let sizes = [run.sum, run.peak, run.onset, run.largest];
+        // An excess below 0 could make a rarity that is no number.
+        if !sizes.into_iter().all(|size| (0.0..=f64::MAX).contains(&size))
+            || !(0.0..=EXCESS_MAX).contains(&run.excess)
+        {
+            return Err(CodecError("a run out of its bounds"));
+        }
+        Ok(run)
     }
 }
 
@@ -162,6 +170,24 @@ mod tests {
         }
         let (usual, bursts) = (rarity(Run::default()), rarity(bursts));
         assert!(bursts > 3.0 && bursts < 0.5 * usual, "{bursts} and {usual}");
+    }
+
+    #[test]
+    fn a_run_out_of_its_bounds_is_refused() {
+        let with = |at: usize, value: f64| {
+            let mut bytes = Vec::new();
+            let numbers: [f64; 5] = std::array::from_fn(|other| if other == at { value } else { 1.0 });
+            numbers.into_iter().for_each(|number| put_round_f64(&mut bytes, number));
+            put_varint(&mut bytes, 3);
+            Run::decode(&mut Reader::new(&bytes))
+        };
+        for at in 0..5 {
+            assert!(with(at, 2.0).is_ok());
+            for value in [-1e-9, f64::INFINITY, f64::NAN] {
+                assert!(with(at, value).is_err(), "{value} as number {at}");
+            }
+        }
+        assert!(with(4, EXCESS_MAX).is_ok() && with(4, 10.5).is_err());
     }
 
     #[test]
