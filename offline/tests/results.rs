@@ -316,6 +316,12 @@ fn options_that_do_not_fit_are_refused() {
     let other = folder.file("other/x.csv", "t,x\n2020-01-01,1\n");
     let error = folder.run(&[&file, &other], Choice::default()).unwrap_err();
     assert_eq!(error, "x.csv and other/x.csv would share their results' name; run them apart");
+    let files = vec![file.clone(), folder.file("x.txt", "t,x\n2020-01-01,1\n")];
+    assert!(folder.run(&[&files[0], &files[1]], Choice::default()).is_ok(), "their results have other names");
+    let labels =
+        folder.file("x.json", r#"{"rules": {"late": 5, "quiet": 10, "probation": 0}, "windows": {}}"#);
+    let error = run(&Options { files, labels: Some(labels), ..Options::default() }, &|_| {}).unwrap_err();
+    assert!(error.to_string().ends_with("x.txt would share their labels; run them apart"), "{error}");
     assert_eq!(folder.run(&[], Choice::default()).unwrap_err(), "no file was given");
     let inside = folder.file("out/y.csv", "t,x\n2020-01-01,1\n");
     let error = folder.run(&[&inside], Choice::default()).unwrap_err();

@@ -146,14 +146,17 @@ fn file_jobs(options: &Options) -> Result<Vec<Job>, Error> {
             Some(ending) if ending.eq_ignore_ascii_case("parquet") => name.with_extension("csv"),
             _ => name,
         };
-        if file == Path::new(STDIN) && taken.contains_key(&name) {
+        // Labels go by what is before the ending, of whatever form the file is.
+        let known_as = if options.labels.is_some() { PathBuf::from(stem(file)) } else { name.clone() };
+        if file == Path::new(STDIN) && taken.contains_key(&known_as) {
             return Err(Error::Options("standard input (`-`) can be read once".to_owned()));
         }
         // Without results or labels, which go by name, names don't matter.
         let named = options.out.is_some() || options.labels.is_some();
-        if let Some(other) = taken.insert(name.clone(), file).filter(|_| named) {
+        if let Some(other) = taken.insert(known_as, file).filter(|_| named) {
+            let what = if options.labels.is_some() { "labels" } else { "results' name" };
             return Err(Error::Options(format!(
-                "{} and {} would share their results' name; run them apart",
+                "{} and {} would share their {what}; run them apart",
                 other.display(),
                 file.display()
             )));
