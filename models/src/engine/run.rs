@@ -11,14 +11,15 @@ const ALLOWANCE: f64 = 1.0;
 const RARITY: f64 = 0.75;
 /// Of a vector less is, as more of its evidence lasts.
 const RARITY_OF_VECTORS: f64 = 0.5;
-/// A run of a single value is a large one from this sum on. Beyond it sums of independent observations fall exponentially, by
-/// a factor of e over less than this.
+/// A run of a single value is a large one from this sum on.
 const LARGE: f64 = 3.0;
+/// How much more than that large runs have in the mean: sums of independent observations fall by a factor of e over less than
+/// this. Surprise that comes in bursts has larger ones, so this counts for a few runs beside the series' own.
 const EXCESS_USUAL: f64 = 0.6;
-/// Large runs that this counts for beside the series' own, where one is at most so large, and after which the mean of them
-/// forgets: surprise that comes in bursts has larger ones.
 const EXCESS_USUAL_COUNT: f64 = 5.0;
+/// What a run has beyond is not learnt, so that one that is out of all measure doesn't hide the next.
 const EXCESS_MAX: f64 = 10.0;
+/// Large runs over which the mean of them forgets.
 const EXCESS_MEMORY: u32 = 100;
 /// A run counts where it is so many times as large as those before it: some series come in bursts, each of which is
 /// a run, and only the first is news.
