@@ -58,7 +58,9 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         |name: &String| names.iter().position(|column| column == name).ok_or_else(|| missing(name, names));
     let series = choice.series.as_ref().map(find).transpose()?;
     let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-    let ignored = choice.ignore.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    choice.ignore.iter().try_for_each(|name| find(name).map(|_| ()))?;
+    // All of a name, since that is the way out where two columns have the same.
+    let ignored: Vec<_> = (0..names.len()).filter(|column| choice.ignore.contains(&names[*column])).collect();
     let free =
         |column: &usize| Some(*column) != series && !chosen.contains(column) && !ignored.contains(column);
     let times = match (&choice.every, &choice.time) {

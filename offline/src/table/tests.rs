@@ -43,6 +43,9 @@ fn columns_can_be_chosen() {
     assert!(found[1].2[0] == 3.0 && found[1].2[1].is_nan());
     let choice = Choice { values: vec!["b".into()], ..Choice::default() };
     assert_eq!(rows(text, &choice).unwrap()[0].2, [2.0]);
+    let twice = "t,a,a,b\n2014-04-01,1,2,3\n";
+    let choice = Choice { ignore: vec!["a".into()], ..Choice::default() };
+    assert_eq!(rows(twice, &choice).unwrap()[0].2, [3.0], "a name is that of all columns that have it");
 }
 
 #[test]
