@@ -30,8 +30,8 @@ pub struct Scored {
     /// The same by the evidence of this observation alone. At least 0, finite.
     pub by_evidence: f64,
     /// How new the observation is in kind, on a scale like that of surprise, where that exceeds the series' decayed
-    /// recent maximum (of a vector one of several: of how its fields stand to each other, and of each field alone); else 0. At least 0,
-    /// finite.
+    /// recent maximum (of a vector one of several: of how its fields stand to each other, and of each field alone); else 0.
+    /// At least 0, finite.
     pub onset: f64,
     /// onset / (onset + c), a little less of the onset where the series is young: 0 to 1, never saturating.
     pub anomaly_score: f64,

@@ -30,7 +30,8 @@ const BODY: f64 = 10.0;
 /// but no flatter than so many times that from four times as many: a body of two humps says nothing of the tail.
 const SHOULDER: f64 = 4.0;
 const FLATTER_MAX: f64 = 3.0;
-/// So few exceedances stand behind the own slope of the tail, which also keeps a surprise of 20 from being claimed of any series.
+/// So few exceedances stand behind the own slope of the tail, which also keeps a surprise of 20 from being claimed of any
+/// series.
 const EXCEEDANCES: f64 = 5.0;
 /// Least fall of evidence over a decade that the tail is believed to have. Atoms (a count that is always 3)
 /// would otherwise make an infinitely steep one.
