@@ -34,10 +34,14 @@ impl Folder {
     fn run(&self, files: &[&Path], choice: Choice) -> Result<Report, String> {
         let files = files.iter().map(|file| file.to_path_buf()).collect();
         let options = Options { files, choice, out: Some(self.out()), ..Options::default() };
-        run(&options, &|_| {})
-            .and_then(Report::whole)
+        run_whole(&options)
             .map_err(|error| error.to_string().replace(&format!("{}/", self.0.path().display()), ""))
     }
+}
+
+/// Runs a backtest of which nothing may fail.
+fn run_whole(options: &Options) -> Result<Report, backtest::Error> {
+    run(options, &|_| {}).and_then(Report::whole)
 }
 
 /// Five-minute rows of a level with a little noise, and a spike at row 900.
@@ -81,7 +85,7 @@ fn the_same_input_gives_the_same_bytes_on_any_number_of_threads() {
     let results = [1, 4].map(|threads| {
         let out = folder.0.path().join(threads.to_string());
         let options = Options { files: files.clone(), out: Some(out.clone()), threads, ..Options::default() };
-        let report = run(&options, &|_| {}).and_then(Report::whole).unwrap();
+        let report = run_whole(&options).unwrap();
         let bytes: Vec<_> = (0..6).map(|at| fs::read(out.join(format!("{at}.csv"))).unwrap()).collect();
         (report.files, bytes)
     });
@@ -120,7 +124,7 @@ fn one_file_of_many_series_gives_the_same_bytes_on_any_number_of_threads() {
             list_alerts: true,
             ..Options::default()
         };
-        let report = run(&options, &|_| {}).and_then(Report::whole).unwrap();
+        let report = run_whole(&options).unwrap();
         (report.files, fs::read(out.join("hosts.csv")).unwrap())
     });
     let (report, bytes) = &results[0];
@@ -148,7 +152,7 @@ fn an_error_far_down_ends_every_thread() {
             threads,
             ..Options::default()
         };
-        let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
+        let error = run_whole(&options).unwrap_err().to_string();
         assert!(error.contains("column `x`: `high` is not a number"), "{error}");
         assert_eq!(fs::read_dir(folder.out()).unwrap().count(), 0, "nothing half done is left");
     }
@@ -164,7 +168,7 @@ fn more_series_than_are_allowed_are_refused() {
         engine: EngineConfig { series_max: 39, ..EngineConfig::default() },
         ..Options::default()
     };
-    let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
+    let error = run_whole(&options).unwrap_err().to_string();
     assert!(
         error.ends_with("line 41: a new series, and there are 39 already; allow more (detect.series_max)")
     );
@@ -175,7 +179,7 @@ fn a_declared_range_is_that_of_the_file() {
     let folder = Folder::new();
     let file = folder.file("x.csv", &spiky(1000));
     let options = Options { files: vec![file], declared_range: true, ..Options::default() };
-    assert_eq!(run(&options, &|_| {}).and_then(Report::whole).unwrap().files[0].rows, 1000);
+    assert_eq!(run_whole(&options).unwrap().files[0].rows, 1000);
 }
 
 #[test]
@@ -328,26 +332,14 @@ fn options_that_do_not_fit_are_refused() {
     assert_eq!(error, "the results would overwrite out/y.csv; choose another folder");
     let engine = EngineConfig { silence_factor: 0.0, ..EngineConfig::default() };
     let options = Options { files: vec![file.clone()], engine, ..Options::default() };
-    assert!(
-        run(&options, &|_| {})
-            .and_then(Report::whole)
-            .unwrap_err()
-            .to_string()
-            .starts_with("silence_factor: 0 is not allowed")
-    );
+    assert!(run_whole(&options).unwrap_err().to_string().starts_with("silence_factor: 0 is not allowed"));
     let beyond = r#"{"rules": {"late": 5, "quiet": 10, "probation": 0}, "windows": {"x": [[0, 1]]}}"#;
     let labels = folder.file("beyond.json", beyond);
     let options = Options { files: vec![file.clone()], labels: Some(labels), ..Options::default() };
-    let error = run(&options, &|_| {}).and_then(Report::whole).unwrap_err().to_string();
+    let error = run_whole(&options).unwrap_err().to_string();
     let told = "beyond.json: x.csv: the window [0, 1] reaches beyond the file: 1 row, numbered from 0";
     assert!(error.ends_with(told), "{error}");
     let labels = folder.file("labels.json", "{}");
     let options = Options { files: vec![file], labels: Some(labels), ..Options::default() };
-    assert!(
-        run(&options, &|_| {})
-            .and_then(Report::whole)
-            .unwrap_err()
-            .to_string()
-            .contains("labels.json: missing field `rules`")
-    );
+    assert!(run_whole(&options).unwrap_err().to_string().contains("labels.json: missing field `rules`"));
 }

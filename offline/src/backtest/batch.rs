@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, Row};
 use super::{Error, TooManySeries};
-use crate::table::Layout;
+use crate::table::{Layout, Table};
 use std::collections::HashMap;
 
 /// Rows of a batch, and the bytes of text after which it is full.
@@ -97,8 +97,8 @@ impl Filler {
     pub(super) fn counts(&self) -> Counts {
         let span_ms = |span: &Span| span.newest_ms.saturating_sub(span.first_ms) as u64;
         Counts {
-            layout: self.reader.layout().cloned(),
-            untimed: self.reader.untimed(),
+            layout: self.reader.table().map(|table| table.layout().clone()),
+            untimed: self.reader.table().map_or(0, Table::untimed),
             late: self.late,
             series: self.spans.len() as u64,
             series_ms: self.spans.values().map(span_ms).fold(0, u64::saturating_add),

@@ -3,7 +3,7 @@
 use super::Error;
 use super::json_lines::JsonLines;
 use crate::table::input::{Input, uncompressed_name};
-use crate::table::{Choice, Form, Layout, STDIN, Table, TableError};
+use crate::table::{Choice, Form, STDIN, Table, TableError};
 use csv::ByteRecord;
 use kizashi_models::decode::{Decoder, Mapping};
 use kizashi_models::observation::{Observation, SERIES_BYTES_MAX, Values};
@@ -86,28 +86,17 @@ impl Reader {
         }
     }
 
-    /// What the columns of a table are taken for.
-    pub(super) fn layout(&self) -> Option<&Layout> {
+    /// The table that it reads, unless it reads JSON lines.
+    pub(super) fn table(&self) -> Option<&Table> {
         match self {
-            Self::Table(reader) => Some(reader.table.layout()),
+            Self::Table(reader) => Some(&reader.table),
             Self::JsonLines(_) => None,
-        }
-    }
-
-    /// Rows of a table so far whose time is missing.
-    pub(super) fn untimed(&self) -> u64 {
-        match self {
-            Self::Table(reader) => reader.table.untimed(),
-            Self::JsonLines(_) => 0,
         }
     }
 
     /// Whether it may hold more than one series.
     pub(super) fn has_many_series(&self) -> bool {
-        match self {
-            Self::Table(reader) => reader.table.columns().series.is_some(),
-            Self::JsonLines(_) => true,
-        }
+        self.table().is_none_or(|table| table.columns().series.is_some())
     }
 }
 

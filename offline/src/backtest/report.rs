@@ -135,13 +135,8 @@ pub struct Report {
 impl Report {
     /// Takes out what went wrong, as one error.
     pub fn take_error(&mut self) -> Option<Error> {
-        let last = self.failed.pop()?;
         let mut errors = std::mem::take(&mut self.failed);
-        if errors.is_empty() {
-            return Some(last);
-        }
-        errors.push(last);
-        Some(Error::Several(errors))
+        if errors.len() > 1 { Some(Error::Several(errors)) } else { errors.pop() }
     }
 
     /// The report if nothing went wrong, for who needs all of it.

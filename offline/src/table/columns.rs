@@ -167,14 +167,14 @@ fn no_value<'a>(
 ) -> Result<Option<Reason>, String> {
     let is_number = |(_, cell): &(u64, &[u8])| parse_value(cell).is_some() && !is_missing(cell);
     let numbers = cells.clone().filter(is_number).count();
-    let distinct = cells.clone().map(|(_, cell)| cell).collect::<HashSet<_>>().len();
-    let repeats = 2 * distinct <= cells.clone().count();
-    let mut others = cells.filter(|(_, cell)| parse_value(cell).is_none());
+    let mut others = cells.clone().filter(|(_, cell)| parse_value(cell).is_none());
     let Some((line, cell)) = others.next() else {
         return Ok(if numbers > 0 { None } else { Some(Reason::Empty) });
     };
     let cell = shown(cell);
     if numbers < NEARLY_ALL * (1 + others.count()) {
+        let distinct = cells.clone().map(|(_, cell)| cell).collect::<HashSet<_>>().len();
+        let repeats = 2 * distinct <= cells.count();
         return Ok(Some(Reason::Text { cell, line, repeats }));
     }
     Err(format!(

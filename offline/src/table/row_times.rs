@@ -5,6 +5,7 @@ use super::every::Every;
 use super::time_format::TimeFormat;
 use kizashi_models::time::UNIX_MS_RANGE;
 use std::collections::HashMap;
+use std::fmt::Write;
 
 /// Where the time of a row comes from.
 pub(super) enum RowTimes {
@@ -70,7 +71,7 @@ impl NumberedRows {
             }
         };
         self.text.clear();
-        self.text.push_str(&row.to_string());
+        write!(self.text, "{row}").expect("a text takes what is written");
         row.checked_mul(self.every.ms).filter(|time_ms| UNIX_MS_RANGE.contains(time_ms))
     }
 

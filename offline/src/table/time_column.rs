@@ -72,7 +72,7 @@ fn no_time(
         sample.lined_cells(column).partition(|(_, cell)| is_missing_time(cell));
     let wrong = there.into_iter().find(|(_, cell)| !is_time(cell));
     let text = wrong.map_or_else(String::new, |(_, cell)| shown(cell));
-    let starts = sample.cells(column).take(1).all(|cell| !is_missing_time(cell));
+    let starts = starts_with_a_time(sample, column);
     let why = match (wrong, missing.first()) {
         (Some((line, cell)), _) if is_number(cell) => {
             format!("`{text}` in line {line} of column `{name}` is a number outside of 1990 to 2100")
@@ -137,7 +137,11 @@ fn present(sample: &Sample, column: usize) -> impl Iterator<Item = &[u8]> + Clon
 fn has_times_throughout(sample: &Sample, column: usize) -> bool {
     let cells = sample.cells(column);
     let missing = cells.clone().filter(|cell| is_missing_time(cell)).count();
-    missing * ROWS_A_MISSING <= cells.clone().count() && cells.take(1).all(|cell| !is_missing_time(cell))
+    missing * ROWS_A_MISSING <= cells.count() && starts_with_a_time(sample, column)
+}
+
+fn starts_with_a_time(sample: &Sample, column: usize) -> bool {
+    sample.cells(column).take(1).all(|cell| !is_missing_time(cell))
 }
 
 /// Whether a column goes on as times do: from row to row of a series it hardly ever falls, and on the
