@@ -52,7 +52,7 @@ fn parameters() -> Parameters {
         onset_decade: 1.25,
         onset_exceedances: 8.0,
         onset_thousandth_vector: 9.0,
-        onset_decade_vector: 0.65,
+        onset_decade_vector: 0.75,
         onset_exceedances_vector: 4.0,
         onset_half: 4.0,
     }

@@ -12,7 +12,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 10;
+const STATE_VERSION: u8 = 11;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -56,8 +56,18 @@ struct Evidence {
     together: Together,
     /// How far the field that stands out in this has been the same for longer than ever before.
     still: f64,
-    /// The largest onset of a vector's fields, each by itself.
+    /// The largest onset of a vector's fields, each by itself,
     alone: f64,
+    /// and the sum of their squares, of quantities.
+    alone_squared: f64,
+}
+
+impl Evidence {
+    /// What a vector's fields show, each by itself. Where several show something new at once that is more than the largest of
+    /// them.
+    fn alone(&self) -> f64 {
+        self.alone.max(self.alone_squared.sqrt())
+    }
 }
 
 /// A field that is still by so much is said to be.
@@ -135,7 +145,8 @@ impl DefaultDetector {
             };
             let member = block.member(i);
             let alone = member.onset(&judged, || field.is_seasonal(), parameters);
-            evidence.alone = evidence.alone.max(alone);
+            evidence.alone = evidence.alone.max(alone.onset);
+            evidence.alone_squared += alone.shared * alone.shared;
             if is_young {
                 // It may be new to a vector that is not: nothing is known of it.
                 continue;
@@ -257,8 +268,11 @@ impl Detector for DefaultDetector {
             parameters.candidate(evidence.news, surprise)
         };
         let candidate = parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
-        out.onset =
-            if is_vector { ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone } else { 0.0 };
+        out.onset = if is_vector {
+            ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone()
+        } else {
+            0.0
+        };
         if candidate > state.maximum {
             out.onset = out.onset.max(candidate);
         }

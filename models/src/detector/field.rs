@@ -160,6 +160,8 @@ pub(super) struct Judged {
     pub(super) magnitude: f64,
     /// Recent mean of the standardised distance from the rhythm, the season or the fast level, this value included.
     pub(super) sustained: f64,
+    /// Whether the value is another one than that before.
+    pub(super) moved: bool,
 }
 
 impl Judged {
@@ -268,7 +270,15 @@ impl Field {
                 self.lattices[VALUE].novelty(value, 1.0);
             }
             let news = 1.0 - self.usual_novelty;
-            Judged { novelty: 1.0, news, still: 0.0, error: 0.0, magnitude: 0.0, sustained: 0.0 }
+            Judged {
+                novelty: 1.0,
+                news,
+                still: 0.0,
+                error: 0.0,
+                magnitude: 0.0,
+                sustained: 0.0,
+                moved: false,
+            }
         } else {
             let log_restless = self.log_restless();
             let error = (value - forecast.values[forecast.best]) / forecast.error;
@@ -278,7 +288,8 @@ impl Field {
             let still = self.still_for(value);
             let novelty = self.novelty(value, log_restless, forecast, parameters, levels);
             let news = (novelty - self.usual_novelty).max(0.0);
-            Judged { novelty, news, still, error, magnitude, sustained: self.sustained }
+            let moved = value != self.last;
+            Judged { novelty, news, still, error, magnitude, sustained: self.sustained, moved }
         };
         if value.abs() < VALUE_MAX {
             self.learn(value, &judged, forecast, parameters);

@@ -26,6 +26,12 @@ const OF_A_FIELD: Belief = Belief { always: 0.25, explained: 1.5, news: 0.85 };
 /// Of all fields together, by the mean of what is explained.
 const OF_ALL: Belief = Belief { always: 0.3, explained: 1.5, news: 1.0 };
 
+/// What counts of a field that never moves, where all of one that always does counts: a command or a mode that switches
+/// now and then is new, and far from where it was, each time, and so is what the process then does.
+const OF_A_STATE: f64 = 0.5;
+/// A field that moves with one in so many observations, 11 in 100 halfway, is nearly a quantity: readings are rounded.
+const MOVING: f64 = 0.1;
+
 impl Belief {
     fn of(&self, explained: f64, news: f64) -> f64 {
         (self.always + self.explained * explained + self.news * news).min(1.0)
@@ -44,11 +50,23 @@ pub(super) struct Member {
     pub(super) news: f64,
     /// Recent mean of its squared error given the others', each cut.
     pub(super) dispersion: f64,
+    /// Share of its values that were other than the one before; of a field that was a series of its own all, until it is known.
+    moves: f64,
+}
+
+/// The onset that an observation is of a field by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Alone {
+    /// The onset, as far as it counts,
+    pub(super) onset: f64,
+    /// and what of it adds to the onsets of others: those of quantities come together by chance alone, and those of states with
+    /// each other.
+    pub(super) shared: f64,
 }
 
 impl Member {
     pub(super) fn new() -> Self {
-        Member { count: 0, tail: Tail::new(), maximum: 0.0, news: 0.0, dispersion: 1.0 }
+        Member { count: 0, tail: Tail::new(), maximum: 0.0, news: 0.0, dispersion: 1.0, moves: 1.0 }
     }
 
     /// What is known of a field that was a series of its own for `count` observations.
@@ -69,9 +87,11 @@ impl Member {
         judged: &Judged,
         is_seasonal: impl FnOnce() -> bool,
         parameters: &Parameters,
-    ) -> f64 {
+    ) -> Alone {
         let before = f64::from(self.count);
         self.count = self.count.saturating_add(1);
+        let moved = f64::from(u8::from(judged.moved));
+        self.moves += (moved - self.moves) / f64::from(self.count).min(parameters.memory);
         let strangeness = judged.strangeness(parameters);
         let trust = Trust::of(believed(before, parameters.caution_tail));
         let (surprise, limit) = self.tail.judge_beyond(parameters.surprise_usual, strangeness, trust);
@@ -79,9 +99,19 @@ impl Member {
         let candidate = parameters.onset_scale
             * believed(before, parameters.caution + CAUTION_MORE)
             * parameters.candidate(judged.news, surprise);
-        let onset = if candidate > self.maximum { candidate } else { 0.0 };
+        let onset = if candidate > self.maximum { candidate * self.weight() } else { 0.0 };
         self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
-        onset
+        Alone { onset, shared: self.liveliness() * onset }
+    }
+
+    /// Whether the field is a quantity, which is another one with each observation, or a state, which stays: 1 to 0.
+    fn liveliness(&self) -> f64 {
+        self.moves * (1.0 + MOVING) / (self.moves + MOVING)
+    }
+
+    /// What counts of what the field shows by itself and beside the others.
+    fn weight(&self) -> f64 {
+        OF_A_STATE + (1.0 - OF_A_STATE) * self.liveliness()
     }
 
     /// Takes in what the field showed that is new: 0 where it is missing.
@@ -91,13 +121,13 @@ impl Member {
 
     /// How far what the others say of the field is believed, where they explain so much of its variance.
     pub(super) fn believed(&self, explained: f64) -> f64 {
-        OF_A_FIELD.of(explained, self.news)
+        self.weight() * OF_A_FIELD.of(explained, self.news)
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
         out.u32(self.count);
         self.tail.encode(out);
-        [self.maximum, self.news, self.dispersion].into_iter().for_each(|value| out.f64(value));
+        [self.maximum, self.news, self.dispersion, self.moves].into_iter().for_each(|value| out.f64(value));
     }
 
     /// Reads one whose dispersion is at most `dispersion_max`.
@@ -108,6 +138,7 @@ impl Member {
             maximum: from.f64_in(0.0, f64::MAX)?,
             news: from.f64_in(0.0, NOVELTY_MAX)?,
             dispersion: from.f64_in(0.0, dispersion_max)?,
+            moves: from.f64_in(0.0, 1.0)?,
         })
     }
 }
@@ -115,7 +146,9 @@ impl Member {
 /// How far the distance of all `members` together is believed, where of a field's variance the others explain so much in the
 /// mean.
 pub(super) fn believed_of_all(members: &[Member], explained: f64) -> f64 {
-    OF_ALL.of(explained, members.iter().fold(0.0, |news, member| news.max(member.news)))
+    let weights: f64 = members.iter().map(Member::weight).sum();
+    let news = members.iter().fold(0.0, |news: f64, member| news.max(member.news));
+    weights / members.len() as f64 * OF_ALL.of(explained, news)
 }
 
 #[cfg(test)]
@@ -123,13 +156,13 @@ mod tests {
     use super::*;
 
     fn judged(news: f64, magnitude: f64) -> Judged {
-        Judged { novelty: news, news, still: 0.0, error: magnitude, magnitude, sustained: 0.0 }
+        Judged { novelty: news, news, still: 0.0, error: magnitude, magnitude, sustained: 0.0, moved: true }
     }
 
     #[test]
     fn what_is_new_to_a_field_is_its_onset_once_and_later_than_that_of_a_single_value() {
         let (mut member, parameters) = (Member::new(), Parameters::default());
-        let mut onset = |news| member.onset(&judged(news, 0.3), || false, &parameters);
+        let mut onset = |news| member.onset(&judged(news, 0.3), || false, &parameters).onset;
         assert!(onset(1.0) < 1e-6, "nothing is believed of the first");
         (0..200).for_each(|_| assert_eq!(onset(0.0), 0.0));
         let young = onset(1.0);
@@ -139,9 +172,31 @@ mod tests {
         assert_eq!(onset(0.9), 0.0, "it is hidden by the one before");
     }
 
+    /// One that has moved with one in `every` observations, and showed nothing new.
+    fn moving(every: u32) -> Member {
+        let mut member = Member::new();
+        for row in 0..4000 {
+            let judged = Judged { moved: row % every == 0, ..judged(0.0, 0.3) };
+            member.onset(&judged, || false, &Parameters::default());
+        }
+        member
+    }
+
+    #[test]
+    fn what_is_new_to_a_state_counts_half_and_adds_nothing_to_what_is_new_to_others() {
+        let onset = |every| moving(every).onset(&judged(2.0, 0.3), || false, &Parameters::default());
+        let (quantity, rounded, state) = (onset(1), onset(4), onset(500));
+        assert_eq!(quantity.shared, quantity.onset, "{quantity:?}");
+        assert!(rounded.onset > 0.85 * quantity.onset, "{rounded:?} of {quantity:?}");
+        assert!(state.onset < 0.55 * quantity.onset, "{state:?} of {quantity:?}");
+        assert!(state.onset > 0.5 * quantity.onset, "{state:?} of {quantity:?}");
+        assert!(state.shared < 0.05 * state.onset, "{state:?}");
+        assert!(moving(500).believed(0.9) < 0.55, "and of others less is believed");
+    }
+
     #[test]
     fn the_others_are_believed_of_a_field_that_is_like_them_or_shows_something_new() {
-        let mut member = Member::new();
+        let mut member = moving(1);
         assert!(member.believed(0.0) < 0.3);
         assert_eq!(member.believed(0.9), 1.0, "others say what it should be");
         member.notice(2.0, &Parameters::default());
