@@ -12,7 +12,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 11;
+const STATE_VERSION: u8 = 12;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///

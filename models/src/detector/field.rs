@@ -1,5 +1,6 @@
 //! One field of a series: forecasts, the error of each, and how new its values are.
 
+use super::blend::{Blend, Measure, Parts};
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
 use super::dwell::Dwell;
 use super::lattice::Lattice;
@@ -64,7 +65,8 @@ const DAILY: usize = 3;
 const WEEKLY: usize = 4;
 const SEASON: usize = 5;
 const RHYTHM: usize = 6;
-const FORECASTS: usize = 7;
+const BLEND: usize = 7;
+const FORECASTS: usize = 8;
 
 /// What the lattices stand on: the value, its change, its sustained distance from the rhythm, or the season, or the fast level,
 /// the logarithm of how restless it is, its distance from the season, and from the rhythm.
@@ -98,6 +100,7 @@ pub(super) struct Field {
     season: Season,
     /// Of distances from the level.
     rhythm: Rhythm,
+    blend: Blend,
     /// Levels of distance from the season.
     context: Novelty,
     /// Stays at one level of distance from the slow level,
@@ -112,6 +115,9 @@ pub(super) struct Field {
 /// A field's forecasts for one time, before its value is seen.
 pub(super) struct Forecast {
     values: [f64; FORECASTS],
+    /// What the blend is made of, and how that is measured.
+    parts: Parts,
+    measure: Measure,
     /// The better profile, corrected by the residual.
     corrected: f64,
     /// The better of the two season profiles,
@@ -193,6 +199,7 @@ impl Field {
             errors: [Spread::default(); FORECASTS],
             season: Season::new(),
             rhythm: Rhythm::new(),
+            blend: Blend::new(),
             context: Novelty::new(),
             dwell: Dwell::new(),
             still: Dwell::new(),
@@ -206,9 +213,14 @@ impl Field {
         f64::from(self.count) <= YOUNG
     }
 
+    /// Observations since it was young.
+    fn grown(&self) -> u32 {
+        self.count.saturating_sub(YOUNG as u32)
+    }
+
     /// Reads a little of all that the next value will be judged by, for that to be at hand.
     pub(super) fn fetch(&self) {
-        black_box((self.level, self.errors[LEVEL].mean, self.errors[RHYTHM].mean));
+        black_box((self.level, self.errors[LEVEL].mean, self.errors[BLEND].mean));
         self.season.fetch();
         self.rhythm.fetch();
         self.context.fetch();
@@ -219,6 +231,11 @@ impl Field {
 
     fn error_min(&self) -> f64 {
         (RESOLUTION * self.level.abs()).max(ERROR_MIN)
+    }
+
+    /// How distances from the level are measured.
+    fn measure(&self) -> Measure {
+        Measure { level: self.level, error: self.errors[LEVEL].mean.max(self.error_min()) }
     }
 
     /// Goes to `time_ms` and forecasts.
@@ -232,7 +249,11 @@ impl Field {
         let seasonal = if is_seasonal { corrected } else { self.fast };
         let at_rhythm = |distance| self.level + distance * self.errors[LEVEL].mean;
         let rhythm = self.rhythm.expected().map_or(self.fast, at_rhythm).clamp(-VALUE_MAX, VALUE_MAX);
-        let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm];
+        let measure = self.measure();
+        let parts = self.blend.parts(self.last, profile, rhythm, measure);
+        let blend = self.blend.expected(&parts, self.grown(), measure);
+        let blend = blend.map_or(self.fast, |value| value.clamp(-VALUE_MAX, VALUE_MAX));
+        let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm, blend];
         let mut best = LEVEL;
         for i in 1..FORECASTS {
             if self.errors[i].mean < PREFERENCE * self.errors[best].mean {
@@ -244,6 +265,8 @@ impl Field {
         let expected = if self.count > 0 { values[best] } else { f64::NAN };
         Forecast {
             values,
+            parts,
+            measure,
             corrected,
             season,
             is_seasonal,
@@ -434,6 +457,13 @@ impl Field {
         for i in 0..FORECASTS {
             errors[i] = self.errors[i].learn(value - values[i], gain, least);
         }
+        let profile = forecast.values[forecast.season];
+        let (grown, memory) = (self.grown(), parameters.memory);
+        if grown > 0 {
+            self.blend.learn(&forecast.parts, value, profile, grown, memory, forecast.measure);
+        } else {
+            self.blend.pass(profile);
+        }
         self.level += gain * errors[LEVEL];
         self.fast += gain_fast * errors[FAST];
         // Cut like an error, also while the season is not believed.
@@ -458,6 +488,7 @@ impl Field {
         self.errors.iter().for_each(|error| error.encode(out));
         self.season.encode(out);
         self.rhythm.encode(out);
+        self.blend.encode(out);
         self.context.encode(out);
         self.dwell.encode(out);
         self.still.encode(out);
@@ -482,6 +513,7 @@ impl Field {
         }
         read.season = Season::decode(from)?;
         read.rhythm = Rhythm::decode(from)?;
+        read.blend = Blend::decode(from)?;
         read.context = Novelty::decode(from)?;
         read.dwell = Dwell::decode(from)?;
         read.still = Dwell::decode(from)?;

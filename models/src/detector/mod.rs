@@ -1,5 +1,6 @@
 //! The seam between the engine and what scores: a [`Detector`] over plain state and an observation.
 
+mod blend;
 mod block;
 mod codec;
 mod covariance;
