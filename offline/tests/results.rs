@@ -247,7 +247,27 @@ fn a_row_without_a_time_has_that_of_the_row_before() {
 
     let first = folder.file("first.csv", "t,x\n,1\n2020-01-01,2\n");
     let error = folder.run(&[&first], Choice { time: Some("t".into()), ..Choice::default() }).unwrap_err();
-    assert!(error.starts_with("first.csv, line 2, column `t`: `` is not a time"), "{error}");
+    let told = "first.csv, line 2: the first row has no time in column `t`; give it one, or take the row out";
+    assert_eq!(error, told);
+}
+
+#[test]
+fn a_row_without_a_time_has_that_of_the_row_of_its_series_before() {
+    let folder = Folder::new();
+    let mut text = String::from("t,host,x\n");
+    for host in ["a", "b"] {
+        (0..100).for_each(|row| text += &format!("{},{host},{row}\n", 1_396_310_400 + 60 * row));
+    }
+    // Behind the end of `b`, whose last time lies beyond that of `a`.
+    text += "1396400000,b,1\n,a,100\n1396316400,a,101\n";
+    let choice = || Choice { series: Some("host".into()), ..Choice::default() };
+    let report = folder.run(&[&folder.file("x.csv", &text)], choice()).unwrap();
+    assert_eq!((report.files[0].untimed, report.files[0].late), (1, 0), "{report}");
+
+    let error = folder.run(&[&folder.file("y.csv", &(text + "NaT,c,1\n"))], choice()).unwrap_err();
+    let told = "y.csv, line 205: the first row of series `c` has no time in column `t`; \
+                give it one, or take the row out";
+    assert_eq!(error, told);
 }
 
 #[test]

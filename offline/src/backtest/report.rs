@@ -22,7 +22,7 @@ pub struct FileReport {
     pub layout: Option<Layout>,
     /// Rows below the header, or lines.
     pub rows: u64,
-    /// Rows of a table whose time is missing; they have that of the row before.
+    /// Rows of a table whose time is missing; they have that of the row of their series before.
     pub untimed: u64,
     /// Rows whose time lies before that of a row of their series above.
     pub late: u64,

@@ -29,7 +29,7 @@ use cell::{is_missing, parse_value, shown};
 use columns::Found;
 use csv::ByteRecord;
 use input::Input;
-use row_times::RowTimes;
+use row_times::{NoTime, RowTimes};
 use rows::Rows;
 use sample::Sample;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ impl Table {
         &self.layout
     }
 
-    /// Rows so far whose time is missing: they have that of the row before.
+    /// Rows so far whose time is missing: they have that of the row of their series before.
     pub fn untimed(&self) -> u64 {
         match &self.times {
             RowTimes::Column(time) => time.untimed,
@@ -153,7 +153,10 @@ impl Table {
         let time_ms = match &mut self.times {
             RowTimes::Column(time) => {
                 let (index, format) = (time.index, time.format);
-                time.next(&self.record[index]).ok_or_else(|| self.wrong(index, needed_time(format)))?
+                time.next(series, &self.record[index]).map_err(|why| match why {
+                    NoTime::Wrong => self.wrong(index, needed_time(format)),
+                    NoTime::First => self.no_time_above(index, series),
+                })?
             }
             RowTimes::Numbered(rows) => {
                 let time_ms = rows.next(series.unwrap_or_default());
@@ -189,6 +192,14 @@ impl Table {
 
     fn too_late(&self) -> TableError {
         let reason = "the row's number gives a time beyond the year 9999; choose less (--every)".to_owned();
+        TableError::Row { file: self.file.clone(), line: self.line, reason }
+    }
+
+    fn no_time_above(&self, column: usize, series: Option<&str>) -> TableError {
+        let name = &self.names[column];
+        let whose = series.map_or_else(String::new, |key| format!(" of series `{}`", shown(key.as_bytes())));
+        let reason =
+            format!("the first row{whose} has no time in column `{name}`; give it one, or take the row out");
         TableError::Row { file: self.file.clone(), line: self.line, reason }
     }
 

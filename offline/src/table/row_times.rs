@@ -15,30 +15,61 @@ pub(super) enum RowTimes {
     Numbered(NumberedRows),
 }
 
-/// A column of times. A row whose time is missing has that of the row before, since each row has a result.
+/// A column of times. A row whose time is missing has that of the row of its series before, since each row has a
+/// result: where series stand one behind the other, the row before may be the end of another.
 pub(super) struct TimeColumn {
     pub(super) index: usize,
     pub(super) format: TimeFormat,
+    /// The last time of a file that is one series.
     last_ms: Option<i64>,
+    /// The last time of each series, where a column tells them apart.
+    last_of_series: HashMap<Box<str>, i64>,
     /// Rows so far whose time is missing.
     pub(super) untimed: u64,
 }
 
+/// Why a row has no time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoTime {
+    /// Its cell is no time.
+    Wrong,
+    /// Its time is missing, and no row of its series is above.
+    First,
+}
+
 impl TimeColumn {
     pub(super) fn new(index: usize, format: TimeFormat) -> Self {
-        Self { index, format, last_ms: None, untimed: 0 }
+        Self { index, format, last_ms: None, last_of_series: HashMap::new(), untimed: 0 }
     }
 
-    /// The time of the next row; nothing for a cell that is no time, or where none is above one that is missing.
-    pub(super) fn next(&mut self, cell: &[u8]) -> Option<i64> {
+    /// The time of the next row, and of its series where a column tells series apart.
+    pub(super) fn next(&mut self, series: Option<&str>, cell: &[u8]) -> Result<i64, NoTime> {
         if let Some(time_ms) = self.format.parse(cell) {
-            self.last_ms = Some(time_ms);
-        } else if is_missing_time(cell) {
-            self.untimed += u64::from(self.last_ms.is_some());
-        } else {
-            return None;
+            self.keep(series, time_ms);
+            return Ok(time_ms);
         }
-        self.last_ms
+        if !is_missing_time(cell) {
+            return Err(NoTime::Wrong);
+        }
+        let last_ms = match series {
+            Some(series) => self.last_of_series.get(series).copied(),
+            None => self.last_ms,
+        };
+        self.untimed += u64::from(last_ms.is_some());
+        last_ms.ok_or(NoTime::First)
+    }
+
+    fn keep(&mut self, series: Option<&str>, time_ms: i64) {
+        let Some(series) = series else {
+            self.last_ms = Some(time_ms);
+            return;
+        };
+        match self.last_of_series.get_mut(series) {
+            Some(last_ms) => *last_ms = time_ms,
+            None => {
+                self.last_of_series.insert(series.into(), time_ms);
+            }
+        }
     }
 }
 
@@ -78,5 +109,28 @@ impl NumberedRows {
     /// The number of the row whose time was given last, from 0.
     pub(super) fn text(&self) -> &[u8] {
         self.text.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_time_is_that_of_the_row_of_its_series_before() {
+        let mut times = TimeColumn::new(0, TimeFormat::Standard);
+        assert_eq!(times.next(Some("a"), b""), Err(NoTime::First));
+        for (series, cell, time_ms) in [
+            ("a", "10", Ok(10_000)),
+            ("b", "99", Ok(99_000)),
+            ("a", "", Ok(10_000)),
+            ("a", "noon", Err(NoTime::Wrong)),
+        ] {
+            assert_eq!(times.next(Some(series), cell.as_bytes()), time_ms, "{series} {cell}");
+        }
+        assert_eq!(times.next(Some("c"), b"NaT"), Err(NoTime::First), "another series says nothing of it");
+        assert_eq!(times.untimed, 1);
+        let mut one = TimeColumn::new(0, TimeFormat::Standard);
+        assert_eq!([one.next(None, b"10"), one.next(None, b"")], [Ok(10_000), Ok(10_000)]);
     }
 }
