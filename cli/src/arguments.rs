@@ -315,8 +315,14 @@ pub struct Backtest {
     /// Labelled events of the files, to score by event
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Run the Numenta Anomaly Benchmark in this folder, which holds data/ and labels/
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "labels"])]
+    /// Run the Numenta Anomaly Benchmark in this folder, which holds data/ and labels/; how its files are read is known
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = [
+            "files", "labels", "time", "every", "no_header", "values", "ignore", "series", "date_order",
+        ]
+    )]
     pub nab: Option<PathBuf>,
     /// Declare each column's least and largest value as its range before the file is run, as that benchmark does
     #[arg(long)]
@@ -388,6 +394,32 @@ mod tests {
     #[test]
     fn the_definitions_hold_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn how_the_files_of_the_benchmark_are_read_is_not_to_be_said() {
+        let parse = |flags: &[&str]| {
+            Arguments::try_parse_from([&["kizashi", "backtest", "--nab", "NAB"], flags].concat())
+        };
+        assert!(parse(&["--declared-range", "--alerts", "--out", "scored"]).is_ok());
+        for flags in [
+            &["x.csv"][..],
+            &["--labels", "labels.json"],
+            &["--time", "t"],
+            &["--every", "5m"],
+            &["--no-header"],
+            &["--values", "x"],
+            &["--ignore", "y"],
+            &["--series", "host"],
+            &["--date-order", "dmy"],
+        ] {
+            let error = parse(flags).unwrap_err().to_string();
+            let told = format!(
+                "the argument '--nab <DIR>' cannot be used with '{}",
+                flags[0].replace("x.csv", "[FILE]")
+            );
+            assert!(error.contains(&told), "{error}");
+        }
     }
 
     #[test]

@@ -359,6 +359,10 @@ fn options_that_do_not_fit_are_refused() {
     let error = run_whole(&options).unwrap_err().to_string();
     let told = "beyond.json: x.csv: the window [0, 1] reaches beyond the file: 1 row, numbered from 0";
     assert!(error.ends_with(told), "{error}");
+    let nab = folder.file("nab/labels/combined_windows.json", "{}").ancestors().nth(2).map(Path::to_owned);
+    let choice = Choice { no_header: true, ..Choice::default() };
+    let error = run(&Options { nab, choice, ..Options::default() }, &|_| {}).unwrap_err().to_string();
+    assert_eq!(error, "nab knows how its files are read; give it without a choice of columns");
     let labels = folder.file("labels.json", "{}");
     let options = Options { files: vec![file], labels: Some(labels), ..Options::default() };
     assert!(run_whole(&options).unwrap_err().to_string().contains("labels.json: missing field `rules`"));

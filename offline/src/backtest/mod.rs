@@ -37,7 +37,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// Labels of events by which the files are scored.
     pub labels: Option<PathBuf>,
-    /// The folder of the Numenta Anomaly Benchmark, with `data/` and `labels/`: its files are run and scored.
+    /// The folder of the Numenta Anomaly Benchmark, with `data/` and `labels/`: its files are run and scored, as
+    /// they are read without a choice.
     pub nab: Option<PathBuf>,
     /// Whether the least and the largest value of each column of a file is declared to the engine as its
     /// range before the file is run, as the Numenta Anomaly Benchmark does.

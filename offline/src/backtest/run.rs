@@ -5,8 +5,8 @@ use super::{Error, FileReport, Options, Progress, Report};
 use crate::alert_score::{self, Raised};
 use crate::event_score::{self, Labels};
 use crate::nab_score::{self, Windows};
-use crate::table::STDIN;
 use crate::table::input::uncompressed_name;
+use crate::table::{Choice, STDIN};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -28,6 +28,12 @@ pub fn run(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Re
         (Some(_), _) if !options.files.is_empty() || labels.is_some() => {
             return Err(Error::Options(
                 "nab names its own files and labels; give it without others".to_owned(),
+            ));
+        }
+        // Its files are known: rows that are numbered, say, would be in none of its windows.
+        (Some(_), _) if options.choice != Choice::default() => {
+            return Err(Error::Options(
+                "nab knows how its files are read; give it without a choice of columns".to_owned(),
             ));
         }
         (Some(nab), Some(windows)) => nab_jobs(options, nab, windows),
