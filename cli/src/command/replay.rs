@@ -10,7 +10,7 @@ use crate::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use kizashi_models::time::{format_rfc3339, parse_epoch, parse_timestamp};
-use kizashi_offline::table::{Choice, Table};
+use kizashi_offline::table::{Choice, Form, Input, Table};
 use kizashi_proto::v1::PutRecord;
 use serde_json::{Map, Value, json};
 use std::{
@@ -68,21 +68,21 @@ fn bar(total: Option<u64>) -> ProgressBar {
 
 fn open(file: &Path, columns: Columns) -> Result<(Rows, Option<u64>), Failure> {
     let unreadable = |error| Failure::usage(format_args!("can't read {}: {error}", file.display()));
-    let is = |extension: &str| file.extension().is_some_and(|has| has.eq_ignore_ascii_case(extension));
-    if is("jsonl") || is("ndjson") {
-        if columns.every.is_some() {
-            return Err(Failure::usage("JSON lines name their times; --every is for CSV and Parquet"));
-        }
-        let total = lines(file).map_err(unreadable)?;
-        let keys = SeriesKeys::new(columns.series.as_deref().unwrap_or("series"))?;
-        return Ok((json_lines(file, keys)?, Some(total)));
-    }
     let choice = Choice::from(columns);
-    let table = Table::open(file, &choice).map_err(Failure::usage)?;
-    // Below the header of a CSV file; Parquet has no lines.
-    let header = u64::from(!choice.no_header);
-    let total =
-        if is("parquet") { None } else { Some(lines(file).map_err(unreadable)?.saturating_sub(header)) };
+    let input = Input::open(file, &choice).map_err(Failure::usage)?;
+    let form = input.form();
+    // Below the header of a CSV file; Parquet has no lines, and those of what is compressed are not seen.
+    let above = u64::from(form == Form::Csv && !choice.no_header);
+    let total = if form == Form::Parquet || input.is_compressed() {
+        None
+    } else {
+        Some(lines(file).map_err(unreadable)?.saturating_sub(above))
+    };
+    if form == Form::JsonLines {
+        let keys = SeriesKeys::new(choice.series.as_deref().unwrap_or("series"))?;
+        return Ok((json_lines(file, input, keys), total));
+    }
+    let table = Table::new(input, &choice).map_err(Failure::usage)?;
     let series = file.file_stem().map_or_else(|| "replay".into(), |stem| stem.to_string_lossy().into_owned());
     Ok((table_rows(table, series), total))
 }
@@ -134,11 +134,9 @@ fn table_rows(mut table: Table, default_series: String) -> Rows {
 }
 
 /// Lines as they are, put as they stand; their `time`, where they have one, gives the rhythm.
-fn json_lines(file: &Path, keys: SeriesKeys) -> Result<Rows, Failure> {
+fn json_lines(file: &Path, input: Input, keys: SeriesKeys) -> Rows {
     let name = file.display().to_string();
-    let input =
-        File::open(file).map_err(|error| Failure::usage(format_args!("can't read {name}: {error}")))?;
-    let rows = BufReader::new(input).lines().enumerate().filter_map(move |(number, line)| {
+    let rows = input.into_bytes().lines().enumerate().filter_map(move |(number, line)| {
         let line = match line {
             Ok(line) if line.trim().is_empty() => return None,
             Ok(line) => line,
@@ -156,5 +154,41 @@ fn json_lines(file: &Path, keys: SeriesKeys) -> Result<Rows, Failure> {
         let record = PutRecord { partition_key: keys.of_record(line.as_bytes()), data: line.into() };
         Some(Ok(Row { time_ms, record }))
     });
-    Ok(Box::new(rows))
+    Box::new(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+    use clap::Parser;
+
+    /// Opens a file as typed; gives its records, and how many there should be.
+    fn records(name: &str, text: &str, flags: &[&str]) -> Result<(Vec<String>, Option<u64>), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let typed = [&["kizashi", "replay", file.to_str().unwrap()], flags].concat();
+        let Command::Replay(arguments) = Arguments::try_parse_from(typed).unwrap().command else {
+            panic!("it is a replay")
+        };
+        let (rows, total) =
+            open(&arguments.file, arguments.columns).map_err(|failure| format!("{failure:?}"))?;
+        let text = |row: Result<Row, Failure>| String::from_utf8(row.unwrap().record.data).unwrap();
+        Ok((rows.map(text).collect(), total))
+    }
+
+    #[test]
+    fn json_lines_are_known_by_name_or_by_what_they_hold_and_are_put_as_they_stand() {
+        let text = "{\"series\":\"a\",  \"value\":1}\n\noops\n";
+        let lines = vec!["{\"series\":\"a\",  \"value\":1}".to_owned(), "oops".to_owned()];
+        for name in ["x.jsonl", "x.NDJSON", "x.log"] {
+            assert_eq!(records(name, text, &[]), Ok((lines.clone(), Some(3))), "{name}");
+            let error = records(name, text, &["--every", "5m"]).unwrap_err();
+            assert!(error.contains(&format!("{name}: JSON lines name their times")), "{error}");
+        }
+        let (rows, total) = records("x.csv", "1\n2\n", &["--every", "5m", "--no-header"]).unwrap();
+        assert_eq!((rows.len(), total), (2, Some(2)));
+        assert_eq!(rows[1], "{\"series\":\"x\",\"time\":\"1970-01-01T00:05:00.000Z\",\"value\":2.0}");
+    }
 }

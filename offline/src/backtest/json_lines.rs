@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::reader::Row;
-use crate::table::TableError;
-use crate::table::input::{Bytes, Input};
+use crate::table::input::Bytes;
+use crate::table::{Input, TableError};
 use kizashi_models::decode::{Decoded, Decoder};
 use kizashi_models::observation::Values;
 use kizashi_models::time::format_rfc3339;

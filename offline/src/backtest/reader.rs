@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::json_lines::JsonLines;
-use crate::table::input::{Input, uncompressed_name};
-use crate::table::{Choice, Form, STDIN, Table, TableError};
+use crate::table::input::uncompressed_name;
+use crate::table::{Choice, Form, Input, STDIN, Table, TableError};
 use csv::ByteRecord;
 use kizashi_models::decode::{Decoder, Mapping};
 use kizashi_models::observation::{Observation, SERIES_BYTES_MAX, Values};
@@ -53,14 +53,8 @@ pub(super) enum Reader {
 impl Reader {
     /// Opens an input and finds out what it holds.
     pub(super) fn open(file: &Path, choice: &Choice, mapping: &Mapping) -> Result<Self, Error> {
-        let input = Input::open(file)?;
-        if input.form == Form::JsonLines {
-            if choice.every.is_some() {
-                let file = file.display();
-                return Err(Error::Options(format!(
-                    "{file}: JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet"
-                )));
-            }
+        let input = Input::open(file, choice)?;
+        if input.form() == Form::JsonLines {
             let mapping = with_choice(mapping, choice);
             let decoder = Decoder::new(&mapping)
                 .map_err(|error| Error::Options(format!("the mapping of JSON lines: {error}")))?;

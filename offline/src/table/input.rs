@@ -1,6 +1,6 @@
 //! A file or standard input, and which of the forms it has.
 
-use super::TableError;
+use super::{Choice, TableError};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
@@ -24,23 +24,40 @@ pub enum Form {
     JsonLines,
 }
 
+impl Form {
+    /// Whether files of this form can be read as a choice has it.
+    fn check(self, choice: &Choice) -> Result<(), String> {
+        match self {
+            Self::JsonLines if choice.every.is_some() => {
+                Err("JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Bytes from the start on.
-pub(crate) type Bytes = Chain<Cursor<Vec<u8>>, BufReader<Box<dyn Read + Send>>>;
+pub type Bytes = Chain<Cursor<Vec<u8>>, BufReader<Box<dyn Read + Send>>>;
 
 /// An opened input, of which the form is known.
-pub(crate) struct Input {
+pub struct Input {
     /// As it was given.
     pub(crate) file: PathBuf,
-    /// Found by the first bytes, and by the name for JSON lines.
-    pub(crate) form: Form,
+    form: Form,
+    compressed: bool,
     /// Up to the end of the first line that is not blank, without a byte order mark.
     head: Vec<u8>,
     rest: BufReader<Box<dyn Read + Send>>,
 }
 
 impl Input {
-    /// Opens a file, or standard input for `-`. A pipe is read once, from its start to its end.
-    pub(crate) fn open(file: &Path) -> Result<Self, TableError> {
+    /// Opens a file, or standard input for [`STDIN`]. A pipe is read once, from its start to its end.
+    ///
+    /// # Errors
+    /// Where the file can't be read, is empty, is of no form that is known, or of one that can't be read as the choice
+    /// has it.
+    pub fn open(file: &Path, choice: &Choice) -> Result<Self, TableError> {
         let io = |source| TableError::Io { file: file.to_owned(), source };
         let reason = |reason: &str| TableError::File { file: file.to_owned(), reason: reason.to_owned() };
         let input: Box<dyn Read + Send> = if file == Path::new(STDIN) {
@@ -52,7 +69,14 @@ impl Input {
             }
             Box::new(opened)
         };
-        Self::with_bytes(file, input, false)
+        let input = Self::with_bytes(file, input, false)?;
+        input.form.check(choice).map_err(|why| reason(&why))?;
+        Ok(input)
+    }
+
+    /// Found by the first bytes, and by the name for JSON lines.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Finds out the form, through a compression around it.
@@ -86,7 +110,12 @@ impl Input {
                 _ => Form::Csv,
             },
         };
-        Ok(Self { file: file.to_owned(), form, head, rest })
+        Ok(Self { file: file.to_owned(), form, compressed, head, rest })
+    }
+
+    /// Whether a compression is around it.
+    pub fn is_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// Its start: a line at least, of a line of extreme length its first part.
@@ -94,8 +123,8 @@ impl Input {
         &self.head
     }
 
-    /// All of it, from the start on.
-    pub(crate) fn into_bytes(self) -> Bytes {
+    /// All of it, from the start on, without a compression and a byte order mark.
+    pub fn into_bytes(self) -> Bytes {
         Cursor::new(self.head).chain(self.rest)
     }
 
@@ -153,7 +182,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(name);
         std::fs::write(&file, bytes).unwrap();
-        let input = Input::open(&file)
+        let input = Input::open(&file, &Choice::default())
             .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))?;
         let form = input.form;
         let mut bytes = Vec::new();
@@ -167,6 +196,24 @@ mod tests {
         assert_eq!(open("x", b"\n\r\n {\"a\":1}"), Ok((Form::JsonLines, b"\n\r\n {\"a\":1}".to_vec())));
         assert_eq!(open("x.NDJSON", b"oops\n"), Ok((Form::JsonLines, b"oops\n".to_vec())));
         assert_eq!(open("x", b"PAR1"), Ok((Form::Parquet, b"PAR1".to_vec())));
+    }
+
+    #[test]
+    fn a_choice_is_refused_where_the_form_has_no_place_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |name: &str, bytes: &[u8], choice: &Choice| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            Input::open(&file, choice).map(|input| input.form).map_err(|error| error.to_string())
+        };
+        let every = Choice { every: Some("5m".parse().unwrap()), ..Choice::default() };
+        assert_eq!(open("x.csv", b"x\n1\n", &every), Ok(Form::Csv));
+        assert_eq!(open("x.parquet", b"PAR1", &every), Ok(Form::Parquet));
+        for (name, bytes) in [("x.jsonl", &b"oops\n"[..]), ("x", b"{}\n")] {
+            let error = open(name, bytes, &every).unwrap_err();
+            let told = "JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet";
+            assert!(error.ends_with(&format!("{name}: {told}")), "{error}");
+        }
     }
 
     #[test]
@@ -198,7 +245,7 @@ mod tests {
             let error = open("x", bytes).unwrap_err();
             assert!(error.starts_with(part), "{error}");
         }
-        let folder = Input::open(&std::env::temp_dir()).err().unwrap().to_string();
+        let folder = Input::open(&std::env::temp_dir(), &Choice::default()).err().unwrap().to_string();
         assert!(folder.ends_with("it is a folder; name the files in it"), "{folder}");
     }
 }

@@ -21,14 +21,13 @@ mod time_format;
 pub use columns::{Choice, Columns};
 pub use error::TableError;
 pub use every::Every;
-pub use input::{Form, STDIN};
+pub use input::{Form, Input, STDIN};
 pub use layout::{Layout, LeftOut, Reason};
 pub use time_format::DateOrder;
 
 use cell::{is_missing, parse_value, shown};
 use columns::Found;
 use csv::ByteRecord;
-use input::Input;
 use row_times::{NoTime, RowTimes};
 use rows::Rows;
 use sample::Sample;
@@ -70,10 +69,14 @@ impl Table {
     /// # Errors
     /// Where the file can't be read, is empty, or has no columns that fit the choice.
     pub fn open(file: &Path, choice: &Choice) -> Result<Self, TableError> {
-        Self::new(Input::open(file)?, choice)
+        Self::new(Input::open(file, choice)?, choice)
     }
 
-    pub(crate) fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
+    /// As [`Self::open`], of a file that is open.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
         let file = input.file.clone();
         let mut rows = Rows::new(input, choice.no_header)?;
         let names = rows.names().to_vec();

@@ -28,7 +28,7 @@ impl Rows {
     pub(super) fn new(input: Input, no_header: bool) -> Result<Self, TableError> {
         let file = input.file.clone();
         let reason = |reason: String| TableError::File { file: file.clone(), reason };
-        match input.form {
+        match input.form() {
             Form::JsonLines => Err(reason("it holds JSON and no columns".to_owned())),
             Form::Parquet => {
                 let rows = ParquetRows::open(input.into_file()?).map_err(reason)?;
