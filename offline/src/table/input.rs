@@ -27,13 +27,19 @@ pub enum Form {
 impl Form {
     /// Whether files of this form can be read as a choice has it.
     fn check(self, choice: &Choice) -> Result<(), String> {
-        match self {
+        let why = match self {
             Self::JsonLines if choice.every.is_some() => {
-                Err("JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet"
-                    .to_owned())
+                "JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet"
             }
-            _ => Ok(()),
-        }
+            Self::JsonLines if choice.no_header => {
+                "JSON lines have no header; leave out --no-header, which is for CSV"
+            }
+            Self::Parquet if choice.no_header => {
+                "Parquet names its columns; leave out --no-header, which is for CSV"
+            }
+            _ => return Ok(()),
+        };
+        Err(why.to_owned())
     }
 }
 
@@ -213,6 +219,17 @@ mod tests {
             let error = open(name, bytes, &every).unwrap_err();
             let told = "JSON lines name their times; how far apart rows are (--every) is for CSV and Parquet";
             assert!(error.ends_with(&format!("{name}: {told}")), "{error}");
+        }
+        let no_header = Choice { no_header: true, ..Choice::default() };
+        assert_eq!(open("x.csv", b"x\n1\n", &no_header), Ok(Form::Csv));
+        for (name, bytes, told) in
+            [("x.parquet", "PAR1", "Parquet names its columns"), ("x", "{}", "JSON lines have no header")]
+        {
+            let error = open(name, bytes.as_bytes(), &no_header).unwrap_err();
+            assert!(
+                error.ends_with(&format!("{name}: {told}; leave out --no-header, which is for CSV")),
+                "{error}"
+            );
         }
     }
 
