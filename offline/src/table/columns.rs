@@ -34,6 +34,18 @@ pub struct Choice {
     pub date_order: Option<DateOrder>,
 }
 
+impl Choice {
+    /// Whether it speaks of a column by name.
+    pub(super) fn names(&self, name: &String) -> bool {
+        [&self.time, &self.series]
+            .into_iter()
+            .flatten()
+            .chain(&self.values)
+            .chain(&self.ignore)
+            .any(|named| named == name)
+    }
+}
+
 /// Which columns are used, as indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
@@ -54,8 +66,10 @@ pub(super) struct Found {
 
 /// Finds the columns of a table with these names, and where its times come from, from a sample of its rows.
 pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result<Found, String> {
-    let find =
-        |name: &String| names.iter().position(|column| column == name).ok_or_else(|| missing(name, names));
+    let find = |name: &String| {
+        let column = names.iter().position(|column| column == name);
+        column.ok_or_else(|| missing(name, names) + &header::hint(names, ""))
+    };
     let series = choice.series.as_ref().map(find).transpose()?;
     let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     choice.ignore.iter().try_for_each(|name| find(name).map(|_| ()))?;
@@ -188,7 +202,8 @@ fn check_names(names: &[String], used: &[usize]) -> Result<(), String> {
     let mut seen = HashSet::new();
     match names.iter().find(|name| used.contains(name.as_str()) && !seen.insert(*name)) {
         Some(name) => {
-            Err(format!("two columns are named `{name}`; rename one, or leave them out (--ignore)"))
+            let hint = header::name_hint(name);
+            Err(format!("two columns are named `{name}`; rename one, or leave them out (--ignore){hint}"))
         }
         None => Ok(()),
     }

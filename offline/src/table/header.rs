@@ -2,11 +2,11 @@
 
 use super::time_format::{TimeFormat, Unknown, is_number, is_usual_epoch};
 
-/// Whether names are a row of data: one of them is a time, or they are numbers and not all whole, which names of
-/// columns may be.
-pub(super) fn is_data(names: &[String]) -> bool {
-    let is_whole = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-    are_numbers(names) && !names.iter().all(is_whole) || names.iter().any(|name| is_time(name.as_bytes()))
+/// Of names that are a row of data, one that shows it: a time, or, where all are numbers, one that is not whole, which
+/// names of columns may be.
+pub(super) fn data(names: &[String]) -> Option<&String> {
+    let number = if are_numbers(names) { names.iter().find(|name| is_fraction(name)) } else { None };
+    number.or_else(|| names.iter().find(|name| is_time(name.as_bytes())))
 }
 
 fn is_time(name: &[u8]) -> bool {
@@ -18,18 +18,38 @@ fn are_numbers(names: &[String]) -> bool {
     names.iter().all(|name| is_number(name.as_bytes()))
 }
 
+/// Whether a name is a number, and no whole one as years and places are.
+fn is_fraction(name: &str) -> bool {
+    is_number(name.as_bytes()) && !name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What may be wrong with the first line where the columns hold something unexpected.
-pub(super) fn hint(names: &[String], cell: &str) -> &'static str {
+pub(super) fn hint(names: &[String], cell: &str) -> String {
     // So are those of a file that is said to have none.
     let are_places = names.iter().zip(1..).all(|(name, place)| *name == place.to_string());
-    match names {
-        _ if are_places => "",
-        _ if are_numbers(names) => {
-            "; all names are numbers: if the first line is a row of data, say so (--no-header)"
+    let fraction = names.iter().find(|name| is_fraction(name));
+    match (names, fraction) {
+        _ if are_places => String::new(),
+        _ if are_numbers(names) => no_header_hint("all names are numbers"),
+        (_, Some(fraction)) => number_hint(fraction),
+        ([_], None) if cell.trim().contains(char::is_whitespace) => {
+            "; cells are told apart by `,`, `;` or a tab".to_owned()
         }
-        [_] if cell.trim().contains(char::is_whitespace) => "; cells are told apart by `,`, `;` or a tab",
-        _ => "",
+        _ => String::new(),
     }
+}
+
+/// What may be wrong with the first line where a name is not as it should be: it may be a cell.
+pub(super) fn name_hint(name: &str) -> String {
+    if is_number(name.as_bytes()) { number_hint(name) } else { String::new() }
+}
+
+fn number_hint(name: &str) -> String {
+    no_header_hint(&format!("`{name}` is a number"))
+}
+
+fn no_header_hint(why: &str) -> String {
+    format!("; {why}: if the first line is a row of data, say so (--no-header)")
 }
 
 #[cfg(test)]
@@ -42,15 +62,25 @@ mod tests {
 
     #[test]
     fn a_row_of_data_is_known_by_a_time_or_by_its_numbers() {
-        for text in ["2014-04-01,1", "1396310400,load", "0.5,1.25", "1.2e-3", "-1,7"] {
-            assert!(is_data(&names(text)), "{text}");
+        for (text, cell) in [
+            ("2014-04-01,1", "2014-04-01"),
+            ("1396310400,load", "1396310400"),
+            ("2,1.25", "1.25"),
+            ("1.2e-3", "1.2e-3"),
+            ("-1,7", "-1"),
+        ] {
+            assert_eq!(data(&names(text)).unwrap(), cell, "{text}");
         }
         for text in ["t,x", "0,1,2", ",0,1", "t,0.5", "2014,2015"] {
-            assert!(!is_data(&names(text)), "{text}");
+            assert_eq!(data(&names(text)), None, "{text}");
         }
-        assert!(hint(&names("0,1"), "7").contains("--no-header"));
+        assert!(hint(&names("0,1"), "7").contains("; all names are numbers: if the first"));
+        let told = "; `0.5` is a number: if the first line is a row of data, say so (--no-header)";
+        assert_eq!(hint(&names("web-1,3,0.5"), "web-2"), told);
+        assert_eq!((name_hint("0.5").as_str(), name_hint("load").as_str()), (told, ""));
         assert!(hint(&names("a b"), "1 2").contains("told apart"));
         assert_eq!(hint(&names("a,b"), "1 2"), "");
+        assert_eq!(hint(&names("t,2014,2015"), "noon"), "", "years may be names");
         assert_eq!(hint(&names("1,2"), "1 2"), "");
     }
 }

@@ -78,7 +78,7 @@ impl Table {
     /// As there.
     pub fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
         let file = input.file.clone();
-        let mut rows = Rows::new(input, choice.no_header)?;
+        let mut rows = Rows::new(input, choice)?;
         let names = rows.names().to_vec();
         let sample = Sample::read(&mut rows)?;
         let reason = |reason: String| TableError::File { file: file.clone(), reason };

@@ -1,9 +1,10 @@
 //! Rows of text cells, whatever the form of the file.
 
-use super::TableError;
+use super::cell::shown;
 use super::header;
 use super::input::{Bytes, Form, Input};
 use super::parquet_rows::ParquetRows;
+use super::{Choice, TableError};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -25,8 +26,8 @@ enum Kind {
 }
 
 impl Rows {
-    pub(super) fn new(input: Input, no_header: bool) -> Result<Self, TableError> {
-        let file = input.file.clone();
+    pub(super) fn new(input: Input, choice: &Choice) -> Result<Self, TableError> {
+        let (file, no_header) = (input.file.clone(), choice.no_header);
         let reason = |reason: String| TableError::File { file: file.clone(), reason };
         match input.form() {
             Form::JsonLines => Err(reason("it holds JSON and no columns".to_owned())),
@@ -50,12 +51,13 @@ impl Rows {
                 }
                 let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
                 let names: Vec<String> = first.iter().map(name).collect();
-                if header::is_data(&names) {
-                    return Err(reason(
-                        "the first line is a row of data; a header with the names of the columns is needed, \
-                         or say that there is none (--no-header)"
-                            .to_owned(),
-                    ));
+                // Who names a column by it says that it is a name.
+                if let Some(cell) = header::data(&names).filter(|name| !choice.names(name)) {
+                    return Err(reason(format!(
+                        "the first line is a row of data, by its `{}`; a header with the names of the columns \
+                         is needed, or say that there is none (--no-header), or that it is a name (--values, --ignore)",
+                        shown(cell.as_bytes())
+                    )));
                 }
                 Ok(Self { file, names, kind: Kind::Csv(Box::new(csv)), line: 1 })
             }

@@ -96,7 +96,11 @@ fn errors_name_file_line_and_column() {
     for (text, choice, part) in [
         ("", default(), "t.csv: the file is empty"),
         ("t,x\n", default(), "t.csv: there are no rows below the header"),
-        ("2014-04-01,1\n2014-04-02,2\n", default(), "t.csv: the first line is a row of data; a header"),
+        (
+            "2014-04-01,1\n2014-04-02,2\n",
+            default(),
+            "t.csv: the first line is a row of data, by its `2014-04-01`; a header",
+        ),
         (
             "a,date\n1,0\n",
             default(),
@@ -123,7 +127,29 @@ fn errors_name_file_line_and_column() {
             "t.csv: no column holds numbers; its columns are t, x; `1,5` in line 2 of column `x` has a comma, and \
              numbers are read without",
         ),
-        ("0.5,1.5\n1,2\n", default(), "t.csv: the first line is a row of data; a header"),
+        (
+            "0.5,1.5\n1,2\n",
+            default(),
+            "t.csv: the first line is a row of data, by its `0.5`; a header with the names of the columns is needed, \
+             or say that there is none (--no-header), or that it is a name (--values, --ignore)",
+        ),
+        (
+            "web-1,0.5,7\nweb-2,0.25,8\n",
+            default(),
+            "t.csv: no column holds times; its columns are web-1, 0.5, 7; `web-2` in line 2 of column `web-1` is in no \
+             format of times that is understood, as 2026-01-31T09:30:00Z is; without times, say how far apart rows are \
+             (--every 5m); `0.5` is a number: if the first line is a row of data, say so (--no-header)",
+        ),
+        (
+            "web-1,0.5,7\nweb-2,0.25,8\n",
+            with(None, &["2"]),
+            "t.csv: there is no column `2`; its columns are web-1, 0.5, 7; `0.5` is a number: if the first line",
+        ),
+        (
+            "2014-04,7,7\n2014-04-01,7,8\n",
+            default(),
+            "t.csv: two columns are named `7`; rename one, or leave them out (--ignore); `7` is a number: if",
+        ),
         ("t\n2014-04-01\n", default(), "t.csv: no column holds numbers"),
         (
             &format!("t,x\n{}2014-04-02,high\n", "2014-04-01,1\n".repeat(9)),
@@ -227,4 +253,14 @@ fn a_file_without_a_header_has_its_columns_numbered() {
         rows("1396310400,1\n1396310700\n", &numbered).unwrap_err(),
         "t.csv, line 2: 1 cells; the first line has 2"
     );
+}
+
+#[test]
+fn a_header_of_fractions_is_one_if_a_column_is_named_by_it() {
+    let text = "0.5,0.99\n1,2\n3,4\n";
+    let every = Choice { every: Some("5m".parse().unwrap()), ..Choice::default() };
+    let error = rows(text, &every).unwrap_err();
+    assert!(error.contains("or say that there is none (--no-header), or that it is a name"), "{error}");
+    let choice = Choice { values: vec!["0.5".into(), "0.99".into()], ..every };
+    assert_eq!(rows(text, &choice).unwrap(), [(0, None, vec![1.0, 2.0]), (300_000, None, vec![3.0, 4.0])]);
 }
