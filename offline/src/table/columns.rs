@@ -70,8 +70,18 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         let column = names.iter().position(|column| column == name);
         column.ok_or_else(|| missing(name, names) + &header::hint(names, ""))
     };
-    let series = choice.series.as_ref().map(find).transpose()?;
-    let chosen = choice.values.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let find_read = |name: &String| {
+        let column = find(name)?;
+        match sample.unread(column) {
+            None => Ok(column),
+            Some(kind) => Err(format!(
+                "{}; write what is in it to a column of numbers or texts, or leave it out",
+                not_read(name, kind)
+            )),
+        }
+    };
+    let series = choice.series.as_ref().map(find_read).transpose()?;
+    let chosen = choice.values.iter().map(find_read).collect::<Result<Vec<_>, _>>()?;
     choice.ignore.iter().try_for_each(|name| find(name).map(|_| ()))?;
     // All of a name, since that is the way out where two columns have the same.
     let ignored: Vec<_> = (0..names.len()).filter(|column| choice.ignore.contains(&names[*column])).collect();
@@ -80,7 +90,7 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
     let times = match (&choice.every, &choice.time) {
         (Some(every), _) => RowTimes::Numbered(NumberedRows::new(*every)),
         (None, Some(name)) => {
-            let time = find(name)?;
+            let time = find_read(name)?;
             let format = time_column::named(name, sample.cells(time), choice.date_order)?;
             RowTimes::Column(TimeColumn::new(time, format))
         }
@@ -138,6 +148,8 @@ fn found_values(
         let unnamed = names[column].is_empty();
         let reason = if ignored.contains(&column) {
             Some(Reason::Ignored)
+        } else if let Some(kind) = sample.unread(column) {
+            Some(Reason::Unread(kind))
         } else if unnamed {
             // An index, as programs write it; what is empty as well comes from a delimiter at the line's end.
             let empty = sample.cells(column).all(is_missing);
@@ -154,6 +166,11 @@ fn found_values(
     Ok((values, left_out))
 }
 
+/// What to say of a column of a type that has no text.
+pub(super) fn not_read(name: &str, kind: &str) -> String {
+    format!("column `{name}` is {kind}, which is not read")
+}
+
 /// What is in the first of the columns that are no values.
 fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
     let text = left_out.iter().find(|out| matches!(out.reason, Reason::Text { .. }));
@@ -165,6 +182,7 @@ fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
             let hint = header::hint(names, cell);
             format!("`{cell}` in line {line} of column `{name}` is not a number{hint}")
         }
+        Some(LeftOut { name, reason: Reason::Unread(kind), .. }) => not_read(name, kind),
         Some(LeftOut { name, reason: Reason::Ignored, .. }) => format!("`{name}` is left out (--ignore)"),
         Some(LeftOut { name, reason: Reason::Unnamed, .. }) => format!("{name} has no name; give it one"),
         Some(LeftOut { name, .. }) => {

@@ -40,6 +40,8 @@ pub enum Reason {
     Ignored,
     /// It holds numbers and has no name.
     Unnamed,
+    /// It is of a type that is not read, as this says: a list, say.
+    Unread(&'static str),
     /// Nothing is in it. What a column holds has to be known before the first row is scored, so one of a
     /// sensor that comes later is none of values: its cells may as well turn out to be texts.
     Empty,
@@ -91,7 +93,7 @@ impl Layout {
         values.filter(|name| label_names::is_like_a_label(name))
     }
 
-    /// What is left out, one text a reason; of texts each with the cell that is no number.
+    /// What is left out, one text a reason; of others than numbers each with what it holds.
     fn reasons(&self) -> Vec<String> {
         let plain =
             [(Reason::Ignored, "ignored"), (Reason::Unnamed, "without a name"), (Reason::Empty, "empty")];
@@ -111,6 +113,7 @@ impl Layout {
                 let then = if is_number { "; --values takes it" } else { ", a text" };
                 Some(format!("`{}` (empty at first, `{cell}` in line {line}{then})", out.name))
             }
+            Reason::Unread(kind) => Some(format!("`{}` ({kind}, which is not read)", out.name)),
             Reason::Ignored | Reason::Unnamed | Reason::Empty => None,
         });
         reasons.extend(listed(texts.collect()));

@@ -2,10 +2,11 @@
 
 use csv::ByteRecord;
 use kizashi_models::time::format_rfc3339;
-use parquet::basic::{LogicalType, TimeUnit};
+use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
+use parquet::schema::types::{Type, TypePtr};
 use std::fmt::Write;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,8 @@ pub(super) struct ParquetRows {
     names: Vec<String>,
     /// For a column of timestamps, how many of its units make a millisecond.
     units_a_ms: Vec<Option<i64>>,
+    /// What a column is, where it has no text of its own.
+    unread: Vec<Option<&'static str>>,
     rows: RowIter<'static>,
     text: String,
 }
@@ -26,7 +29,7 @@ impl ParquetRows {
         let schema = reader.metadata().file_metadata().schema();
         let fields = schema.get_fields();
         let names = fields.iter().map(|field| field.name().to_owned()).collect();
-        let unit = |field: &parquet::schema::types::TypePtr| match field.get_basic_info().logical_type_ref() {
+        let unit = |field: &TypePtr| match field.get_basic_info().logical_type_ref() {
             Some(LogicalType::Timestamp(timestamp)) => match timestamp.unit {
                 TimeUnit::MILLIS => Some(1),
                 TimeUnit::MICROS => Some(1000),
@@ -35,11 +38,17 @@ impl ParquetRows {
             _ => None,
         };
         let units_a_ms = fields.iter().map(unit).collect();
-        Ok(Self { names, units_a_ms, rows: reader.into_iter(), text: String::new() })
+        let unread = fields.iter().map(|field| unread(field)).collect();
+        Ok(Self { names, units_a_ms, unread, rows: reader.into_iter(), text: String::new() })
     }
 
     pub(super) fn names(&self) -> Vec<String> {
         self.names.clone()
+    }
+
+    /// What each column is, where it is of a type that is not read: its cells are empty.
+    pub(super) fn unread(&self) -> Vec<Option<&'static str>> {
+        self.unread.clone()
     }
 
     pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, String> {
@@ -53,6 +62,18 @@ impl ParquetRows {
             record.push_field(self.text.as_bytes());
         }
         Ok(true)
+    }
+}
+
+fn unread(column: &Type) -> Option<&'static str> {
+    let info = column.get_basic_info();
+    match info.converted_type() {
+        _ if info.has_repetition() && info.repetition() == Repetition::REPEATED => Some("a list"),
+        ConvertedType::LIST => Some("a list"),
+        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE => Some("a map"),
+        _ if column.is_group() => Some("a struct"),
+        ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS => Some("a time of day"),
+        _ => None,
     }
 }
 
@@ -124,6 +145,7 @@ fn write_text(field: &Field, units_a_ms: Option<i64>, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::super::{Choice, Table};
+    use parquet::column::writer::ColumnWriter;
     use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
@@ -192,6 +214,67 @@ mod tests {
                 "2014-04-01T00:00:03.250Z 1396310403250 \"b\" [NaN, NaN, 0.0]",
             ]
         );
+    }
+
+    #[test]
+    fn columns_of_types_that_are_not_read_are_told_by_name_and_type() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.parquet");
+        let schema = "message rows {
+            required int64 at (TIMESTAMP(MILLIS,true));
+            required int32 time (TIME(MILLIS,true));
+            repeated int64 tags;
+            required group parts (LIST) { repeated group list { required int64 element; } }
+            required group keys (MAP) { repeated group key_value { required int64 key; required int64 value; } }
+            required group place { required int64 x; }
+            required int64 load;
+        }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer =
+            SerializedFileWriter::new(File::create(&file).unwrap(), schema, Default::default()).unwrap();
+        let mut rows = writer.next_row_group().unwrap();
+        while let Some(mut column) = rows.next_column().unwrap() {
+            match column.untyped() {
+                ColumnWriter::Int32ColumnWriter(times) => times.write_batch(&[7, 8], None, None),
+                ColumnWriter::Int64ColumnWriter(numbers) => {
+                    let within = numbers.get_descriptor().max_rep_level() > 0;
+                    let [defined, repeated] = [&[1, 1], &[0, 0]].map(|levels| within.then_some(&levels[..]));
+                    numbers.write_batch(&[1_396_310_400_000, 1_396_310_401_000], defined, repeated)
+                }
+                _ => panic!("no column is of another type"),
+            }
+            .unwrap();
+            column.close().unwrap();
+        }
+        rows.close().unwrap();
+        writer.close().unwrap();
+
+        let table = Table::open(&file, &Choice::default()).unwrap();
+        assert_eq!(
+            table.layout().to_string(),
+            "time `at`; value `load`; left out `time` (a time of day, which is not read), `tags` (a list, which is not \
+             read), `parts` (a list, which is not read), `keys` (a map, which is not read), `place` (a struct, which is \
+             not read)"
+        );
+        let error = |choice: Choice| {
+            let error = Table::open(&file, &choice).err().unwrap().to_string();
+            error.split_once("x.parquet: ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            error(Choice { values: vec!["tags".into()], ..Choice::default() }),
+            "column `tags` is a list, which is not read; write what is in it to a column of numbers or texts, or leave \
+             it out"
+        );
+        let time = Choice { time: Some("time".into()), ..Choice::default() };
+        assert!(error(time).starts_with("column `time` is a time of day, which is not read; write"));
+        let no_times =
+            error(Choice { ignore: vec!["at".into()], values: vec!["load".into()], ..Choice::default() });
+        assert!(
+            no_times.contains("; column `time` is a time of day, which is not read; without times"),
+            "{no_times}"
+        );
+        let no_values = error(Choice { ignore: vec!["load".into()], ..Choice::default() });
+        assert!(no_values.ends_with("; column `time` is a time of day, which is not read"), "{no_values}");
     }
 
     /// Reads all rows: how many there are, or what is wrong.

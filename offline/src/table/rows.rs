@@ -68,6 +68,14 @@ impl Rows {
         &self.names
     }
 
+    /// What each column is, where it is of a type that is not read.
+    pub(super) fn unread(&self) -> Vec<Option<&'static str>> {
+        match &self.kind {
+            Kind::Csv(_) => vec![None; self.names.len()],
+            Kind::Parquet(rows) => rows.unread(),
+        }
+    }
+
     /// Line, or row, of the record read last.
     pub(super) fn line(&self) -> u64 {
         self.line

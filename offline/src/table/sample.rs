@@ -10,7 +10,10 @@ pub(super) const ROWS_MAX: usize = 200;
 const CELLS_MAX: usize = 1_000_000;
 
 /// The first rows of a table, each with its line. They are kept, for a pipe can't be read again.
-pub(super) struct Sample(VecDeque<(u64, ByteRecord)>);
+pub(super) struct Sample {
+    rows: VecDeque<(u64, ByteRecord)>,
+    unread: Vec<Option<&'static str>>,
+}
 
 impl Sample {
     /// Takes the first rows.
@@ -23,11 +26,16 @@ impl Sample {
             }
             sample.push_back((rows.line(), record.clone()));
         }
-        Ok(Self(sample))
+        Ok(Self { rows: sample, unread: rows.unread() })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
+    }
+
+    /// What a column is, where it is of a type that is not read.
+    pub(super) fn unread(&self, column: usize) -> Option<&'static str> {
+        self.unread[column]
     }
 
     /// The cells of a column.
@@ -37,11 +45,11 @@ impl Sample {
 
     /// The cells of a column, each with its line.
     pub(super) fn lined_cells(&self, column: usize) -> impl Iterator<Item = (u64, &[u8])> + Clone {
-        self.0.iter().map(move |(line, record)| (*line, &record[column]))
+        self.rows.iter().map(move |(line, record)| (*line, &record[column]))
     }
 
     /// Takes the first row that was not taken yet.
     pub(super) fn take(&mut self) -> Option<(u64, ByteRecord)> {
-        self.0.pop_front()
+        self.rows.pop_front()
     }
 }

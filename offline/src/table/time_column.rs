@@ -1,6 +1,7 @@
 //! Which column of a table holds its times, and how it writes them.
 
 use super::cell::{is_missing_time, shown};
+use super::columns::not_read;
 use super::header;
 use super::names::list;
 use super::sample::Sample;
@@ -12,6 +13,9 @@ const STEPS_A_FALL: usize = 20;
 
 /// Rows for each whose time may be missing, likewise.
 const ROWS_A_MISSING: usize = 10;
+
+/// What is always possible.
+const WITHOUT_TIMES: &str = "without times, say how far apart rows are (--every 5m)";
 
 /// The first column that holds times: texts of them, and dates without a separator, before numbers since 1970.
 ///
@@ -55,10 +59,15 @@ fn no_time(
     sample: &Sample,
     order: Option<DateOrder>,
 ) -> String {
-    let Some(column) = free.clone().find(|column| is_like_a_time(&names[*column])).or(free.next()) else {
+    let is_read = |column: &usize| sample.unread(*column).is_none();
+    let named_like_it = free.clone().find(|column| is_like_a_time(&names[*column]));
+    let Some(column) = named_like_it.or(free.clone().find(is_read)).or(free.next()) else {
         return "all are chosen for something else, or left out".to_owned();
     };
     let name = &names[column];
+    if let Some(kind) = sample.unread(column) {
+        return format!("{}; {WITHOUT_TIMES}", not_read(name, kind));
+    }
     let format = match named(name, sample.cells(column), order) {
         Ok(format) => format,
         Err(ambiguous) => return ambiguous,
@@ -92,7 +101,7 @@ fn no_time(
     let may_be_named = starts && wrong.is_none_or(|(_, cell)| is_number(cell));
     let name_it = if may_be_named { "if it is the time, name it (--time); " } else { "" };
     let hint = header::hint(names, &text);
-    format!("{why}; {name_it}without times, say how far apart rows are (--every 5m){hint}")
+    format!("{why}; {name_it}{WITHOUT_TIMES}{hint}")
 }
 
 /// Whether a column's name says that it holds times.
