@@ -1,6 +1,6 @@
 //! A file or standard input, and which of the forms it has.
 
-use super::{Choice, TableError};
+use super::{Choice, TableError, month_name};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
@@ -112,7 +112,10 @@ impl Input {
             _ if is_named_json_lines(file) => Form::JsonLines,
             head => match head.trim_ascii_start() {
                 [b'{', ..] => Form::JsonLines,
-                [b'[', ..] => return Err(reason("it is a JSON array; an object a line is needed")),
+                // The logs of web servers have their times in brackets.
+                [b'[', rest @ ..] if !month_name::begins(rest) => {
+                    return Err(reason("it is a JSON array; an object a line is needed"));
+                }
                 _ => Form::Csv,
             },
         };
@@ -201,6 +204,8 @@ mod tests {
         assert_eq!(open("x", b"\xef\xbb\xbft,x\n1,2\n"), Ok((Form::Csv, b"t,x\n1,2\n".to_vec())));
         assert_eq!(open("x", b"\n\r\n {\"a\":1}"), Ok((Form::JsonLines, b"\n\r\n {\"a\":1}".to_vec())));
         assert_eq!(open("x.NDJSON", b"oops\n"), Ok((Form::JsonLines, b"oops\n".to_vec())));
+        let log = b"[26/Nov/2026:21:52:03 +0000],200\n";
+        assert_eq!(open("x", log), Ok((Form::Csv, log.to_vec())));
         assert_eq!(open("x", b"PAR1"), Ok((Form::Parquet, b"PAR1".to_vec())));
     }
 

@@ -8,6 +8,7 @@ mod header;
 pub(crate) mod input;
 mod label_names;
 mod layout;
+mod month_name;
 mod names;
 mod parquet_rows;
 mod row_times;
@@ -225,5 +226,6 @@ fn needed_time(format: TimeFormat) -> &'static str {
         TimeFormat::YearFirst => "a time (year, month, day)",
         TimeFormat::YearLast(DateOrder::DayFirst) => "a time (day, month, year)",
         TimeFormat::YearLast(DateOrder::MonthFirst) => "a time (month, day, year)",
+        TimeFormat::MonthName => "a time (such as 26 Nov 2026 21:52:03 +0000)",
     }
 }

@@ -29,6 +29,8 @@ fn the_delimiter_and_the_time_are_found_out() {
         "\"a name, with commas\"\tx\n2014-04-01T02:00:00+02:00\t1.5\n2014-04-01T02:05:00+02:00\t2",
         "epoch,x\n1396310400,1.5\n1396310700,2\n",
         "x,epoch\n1.5,1396310400000\n2,1396310700000\n",
+        "when,x\nTue Apr 1 02:00:00 2014 +0200,1.5\nTue Apr 1 00:05:00 2014 +0000,2\n",
+        "x\tsent\n1.5\tTue, 01 Apr 2014 00:00:00 GMT\n2\tTue, 01 Apr 2014 00:05:00 GMT\n",
     ] {
         assert_eq!(rows(text, &Choice::default()), expected, "{text}");
     }

@@ -1,5 +1,6 @@
 //! How a column writes its times, found out from a sample of it.
 
+use super::month_name;
 use kizashi_models::time::{parse_epoch, parse_timestamp};
 
 /// Numbers that are taken for times without being asked: from 1990 to 2100.
@@ -26,6 +27,8 @@ pub(super) enum TimeFormat {
     YearFirst,
     /// `31.01.2014 9:30` or `1/31/2014 9:30 AM`.
     YearLast(DateOrder),
+    /// `Thu, 26 Nov 2026 21:52:03 +0000`, and as `git log` and the logs of web servers have it.
+    MonthName,
 }
 
 /// Why a column's format can't be told.
@@ -48,7 +51,9 @@ impl TimeFormat {
         }
         let times = |format: Self| cells.clone().map(move |cell| format.parse(cell));
         let fits = |format: &Self| times(*format).all(|time_ms| time_ms.is_some());
-        if let Some(format) = [Self::Compact, Self::Standard, Self::YearFirst].into_iter().find(fits) {
+        if let Some(format) =
+            [Self::Compact, Self::Standard, Self::YearFirst, Self::MonthName].into_iter().find(fits)
+        {
             return Ok(format);
         }
         let mut fitting = [DateOrder::DayFirst, DateOrder::MonthFirst].map(Self::YearLast).to_vec();
@@ -78,6 +83,7 @@ impl TimeFormat {
                 .or_else(|| parse_fine_epoch(text)),
             Self::Compact => parse_compact(text),
             Self::YearFirst | Self::YearLast(_) => self.parse_civil(text),
+            Self::MonthName => month_name::parse(text),
         }
     }
 
@@ -179,6 +185,9 @@ mod tests {
             "2014/4/1 9:30:00.000",
             "1.4.2014 9:30",
             "01.04.2014, 09:30:00",
+            "Tue Apr 1 09:30:00 2014 +0000",
+            "Tue, 01 Apr 2014 11:30:00 +0200",
+            "[01/Apr/2014:09:30:00 +0000]",
         ] {
             let format = find(&[text]).unwrap_or_else(|error| panic!("{text}: {error:?}"));
             assert_eq!(format.parse(text.as_bytes()), Some(moment), "{text}");
