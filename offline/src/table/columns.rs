@@ -1,6 +1,7 @@
 //! Which columns of a table hold what.
 
-use super::cell::{has_commas, is_missing, parse_value, shown};
+use super::cell::{has_commas, is_missing, shown};
+use super::decimal::Decimal;
 use super::every::Every;
 use super::header;
 use super::layout::{Layout, LeftOut, Reason};
@@ -60,6 +61,10 @@ pub struct Columns {
 /// What was found out of a table.
 pub(super) struct Found {
     pub(super) columns: Columns,
+    /// How the numbers of the values are written, in their order.
+    pub(super) decimals: Vec<Decimal>,
+    /// How they are written in columns that don't show it.
+    pub(super) usual_decimal: Decimal,
     pub(super) times: RowTimes,
     pub(super) layout: Layout,
 }
@@ -103,9 +108,13 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         RowTimes::Column(time) => Some(time.index),
         RowTimes::Numbered(_) => None,
     };
+    let shown_decimals = find_decimals(names.len(), sample);
+    let usual_decimal =
+        if shown_decimals.contains(&Some(Decimal::Comma)) { Decimal::Comma } else { Decimal::Point };
+    let decimal = |column: usize| shown_decimals[column].unwrap_or(usual_decimal);
     let (mut values, left_out) = if chosen.is_empty() {
         let others = (0..names.len()).filter(|column| Some(*column) != time && Some(*column) != series);
-        found_values(names, others, &ignored, sample)?
+        found_values(names, others, &ignored, sample, decimal)?
     } else {
         (chosen, Vec::new())
     };
@@ -126,14 +135,24 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         return Err(format!("`{}` is chosen twice", names[twice[0]]));
     }
     check_names(names, &used)?;
+    let decimals: Vec<_> = values.iter().map(|value| decimal(*value)).collect();
     let layout = Layout {
+        decimal_commas: decimals.contains(&Decimal::Comma),
         time: time.map(|time| names[time].clone()),
         series: choice.series.clone(),
         values: values.iter().map(|value| names[*value].clone()).collect(),
         chosen: !choice.values.is_empty(),
         left_out,
     };
-    Ok(Found { columns: Columns { time, series, values }, times, layout })
+    Ok(Found { columns: Columns { time, series, values }, decimals, usual_decimal, times, layout })
+}
+
+/// How numbers are written in each column, where it shows it.
+fn find_decimals(columns: usize, sample: &Sample) -> Vec<Option<Decimal>> {
+    if !sample.may_have_decimal_commas {
+        return vec![None; columns];
+    }
+    (0..columns).map(|column| Decimal::find(sample.cells(column))).collect()
 }
 
 /// Which columns hold values, and why the others don't.
@@ -142,6 +161,7 @@ fn found_values(
     others: impl Iterator<Item = usize>,
     ignored: &[usize],
     sample: &Sample,
+    decimal: impl Fn(usize) -> Decimal,
 ) -> Result<(Vec<usize>, Vec<LeftOut>), String> {
     let (mut values, mut left_out) = (Vec::new(), Vec::new());
     for column in others {
@@ -155,7 +175,7 @@ fn found_values(
             let empty = sample.cells(column).all(is_missing);
             if empty { continue } else { Some(Reason::Unnamed) }
         } else {
-            no_value(&names[column], sample.lined_cells(column))?
+            no_value(&names[column], sample.lined_cells(column), decimal(column))?
         };
         let name = || if unnamed { format!("column {}", column + 1) } else { names[column].clone() };
         match reason {
@@ -176,7 +196,10 @@ fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
     let text = left_out.iter().find(|out| matches!(out.reason, Reason::Text { .. }));
     match text.or(left_out.first()) {
         Some(LeftOut { name, reason: Reason::Text { cell, line, .. }, .. }) if has_commas(cell) => {
-            format!("`{cell}` in line {line} of column `{name}` has a comma, and numbers are read without")
+            format!(
+                "`{cell}` in line {line} of column `{name}` has a comma; where `;` or a tab tells cells apart, \
+                 one before decimals is read, if the column shows that it is none of thousands"
+            )
         }
         Some(LeftOut { name, reason: Reason::Text { cell, line, .. }, .. }) => {
             let hint = header::hint(names, cell);
@@ -196,10 +219,11 @@ fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
 fn no_value<'a>(
     name: &str,
     cells: impl Iterator<Item = (u64, &'a [u8])> + Clone,
+    decimal: Decimal,
 ) -> Result<Option<Reason>, String> {
-    let is_number = |(_, cell): &(u64, &[u8])| parse_value(cell).is_some() && !is_missing(cell);
+    let is_number = |(_, cell): &(u64, &[u8])| decimal.parse(cell).is_some() && !is_missing(cell);
     let numbers = cells.clone().filter(is_number).count();
-    let mut others = cells.clone().filter(|(_, cell)| parse_value(cell).is_none());
+    let mut others = cells.clone().filter(|(_, cell)| decimal.parse(cell).is_none());
     let Some((line, cell)) = others.next() else {
         return Ok(if numbers > 0 { None } else { Some(Reason::Empty) });
     };

@@ -1,6 +1,7 @@
 //! What the first line of a CSV file looks like.
 
-use super::time_format::{TimeFormat, Unknown, is_number, is_usual_epoch};
+use super::decimal::Decimal;
+use super::time_format::{self, TimeFormat, Unknown, is_usual_epoch};
 
 /// Of names that are a row of data, one that shows it: a time, or, where all are numbers, one that is not whole, which
 /// names of columns may be.
@@ -12,6 +13,11 @@ pub(super) fn data(names: &[String]) -> Option<&String> {
 fn is_time(name: &[u8]) -> bool {
     is_usual_epoch(name)
         || !is_number(name) && !matches!(TimeFormat::find([name].into_iter(), None), Err(Unknown::NoTime))
+}
+
+/// Whether a name is a number, also one with a decimal comma.
+fn is_number(name: &[u8]) -> bool {
+    time_format::is_number(name) || Decimal::Comma.parse(name).is_some_and(|number| !number.is_nan())
 }
 
 fn are_numbers(names: &[String]) -> bool {
@@ -71,6 +77,7 @@ mod tests {
         ] {
             assert_eq!(data(&names(text)).unwrap(), cell, "{text}");
         }
+        assert_eq!(data(&["1".to_owned(), "0,5".to_owned()]).unwrap(), "0,5");
         for text in ["t,x", "0,1,2", ",0,1", "t,0.5", "2014,2015"] {
             assert_eq!(data(&names(text)), None, "{text}");
         }

@@ -1,6 +1,6 @@
 //! Which columns of a table are used for what, and which are left out and why: for the person who ran it.
 
-use super::cell::{has_commas, parse_value};
+use super::cell::has_commas;
 use super::label_names;
 use std::fmt;
 
@@ -16,6 +16,8 @@ pub struct Layout {
     pub series: Option<String>,
     /// The columns of values.
     pub values: Vec<String>,
+    /// Whether values are read with decimal commas.
+    pub decimal_commas: bool,
     /// Whether the values were chosen by name, and not found out.
     pub chosen: bool,
     /// Columns that are nothing of these. Where the values were chosen, others are not told.
@@ -51,6 +53,8 @@ pub enum Reason {
         cell: String,
         /// Its line.
         line: u64,
+        /// Whether it is a number.
+        is_number: bool,
     },
     /// It holds something that is no number.
     Text {
@@ -83,6 +87,7 @@ impl Layout {
             a.name == b.name && std::mem::discriminant(&a.reason) == std::mem::discriminant(&b.reason)
         };
         (&self.time, &self.series, &self.values) == (&other.time, &other.series, &other.values)
+            && self.decimal_commas == other.decimal_commas
             && self.left_out.len() == other.left_out.len()
             && self.left_out.iter().zip(&other.left_out).all(same)
     }
@@ -105,12 +110,11 @@ impl Layout {
         }
         let texts = self.left_out.iter().filter_map(|out| match &out.reason {
             Reason::Text { cell, line, .. } => {
-                let way_out = if has_commas(cell) { "; numbers are read without commas" } else { "" };
+                let way_out = if has_commas(cell) { "; its comma may not be one of decimals" } else { "" };
                 Some(format!("`{}` (text: `{cell}` in line {line}{way_out})", out.name))
             }
-            Reason::EmptyAtFirst { cell, line } => {
-                let is_number = parse_value(cell.as_bytes()).is_some();
-                let then = if is_number { "; --values takes it" } else { ", a text" };
+            Reason::EmptyAtFirst { cell, line, is_number } => {
+                let then = if *is_number { "; --values takes it" } else { ", a text" };
                 Some(format!("`{}` (empty at first, `{cell}` in line {line}{then})", out.name))
             }
             Reason::Unread(kind) => Some(format!("`{}` ({kind}, which is not read)", out.name)),
@@ -134,6 +138,9 @@ impl fmt::Display for Layout {
         match self.values.len() {
             1 => write!(f, "; value {values}")?,
             count => write!(f, "; {count} values {values}")?,
+        }
+        if self.decimal_commas {
+            f.write_str(" (with decimal commas)")?;
         }
         match self.reasons().as_slice() {
             [] => Ok(()),
@@ -184,12 +191,12 @@ mod tests {
             "time `t`; value `x`; left out `label` (ignored), `spare` (empty), \
              `state` (text: `OPEN` in line 2)"
         );
-        let late = Reason::EmptyAtFirst { cell: "0.5".to_owned(), line: 252 };
+        let late = Reason::EmptyAtFirst { cell: "0.5".to_owned(), line: 252, is_number: true };
         let layout =
             Layout { left_out: vec![left_out("price", text("1,50")), left_out("late", late)], ..layout };
         assert_eq!(
             layout.to_string(),
-            "time `t`; value `x`; left out `price` (text: `1,50` in line 2; numbers are read without commas), \
+            "time `t`; value `x`; left out `price` (text: `1,50` in line 2; its comma may not be one of decimals), \
              `late` (empty at first, `0.5` in line 252; --values takes it)"
         );
         let many = (0..200).map(|at| format!("c{at}")).collect();
@@ -198,6 +205,8 @@ mod tests {
             wide.to_string().split("; left").next().unwrap(),
             "time by the number of the row; series `host`; 200 values `c0`, `c1`, `c2`, `c3`, `c4` and 195 more"
         );
+        let commas = Layout { decimal_commas: true, left_out: Vec::new(), ..layout.clone() };
+        assert_eq!(commas.to_string(), "time `t`; value `x` (with decimal commas)");
         let mut other = layout.clone();
         other.left_out[0].reason = text("SHUT");
         assert!(layout.is_like(&other), "the cell alone is another");

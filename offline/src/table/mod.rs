@@ -2,6 +2,7 @@
 
 mod cell;
 mod columns;
+mod decimal;
 mod error;
 mod every;
 mod header;
@@ -26,9 +27,10 @@ pub use input::{Form, Input, STDIN};
 pub use layout::{Layout, LeftOut, Reason};
 pub use time_format::DateOrder;
 
-use cell::{is_missing, parse_value, shown};
+use cell::{is_missing, shown};
 use columns::Found;
 use csv::ByteRecord;
+use decimal::Decimal;
 use row_times::{NoTime, RowTimes};
 use rows::Rows;
 use sample::Sample;
@@ -41,6 +43,10 @@ pub struct Table {
     rows: Rows,
     names: Vec<String>,
     columns: Columns,
+    /// How the numbers of the values are written, in their order.
+    decimals: Vec<Decimal>,
+    /// How they are written in columns in which there was nothing.
+    usual_decimal: Decimal,
     times: RowTimes,
     layout: Layout,
     /// Columns in which there has been nothing so far.
@@ -86,11 +92,25 @@ impl Table {
         if sample.is_empty() {
             return Err(reason("there are no rows below the header".to_owned()));
         }
-        let Found { columns, times, layout } = columns::find(choice, &names, &sample).map_err(reason)?;
+        let Found { columns, decimals, usual_decimal, times, layout } =
+            columns::find(choice, &names, &sample).map_err(reason)?;
         let left_out = layout.left_out.iter();
         let empty = left_out.filter(|out| out.reason == Reason::Empty).map(|out| out.column).collect();
         let record = ByteRecord::new();
-        Ok(Self { file, rows, names, columns, times, layout, empty, sample, record, line: 0 })
+        Ok(Self {
+            file,
+            rows,
+            names,
+            columns,
+            decimals,
+            usual_decimal,
+            times,
+            layout,
+            empty,
+            sample,
+            record,
+            line: 0,
+        })
     }
 
     /// The file, as it was given.
@@ -168,9 +188,9 @@ impl Table {
             }
         };
         values.clear();
-        for column in &columns.values {
-            let value = parse_value(&self.record[*column]).ok_or_else(|| self.wrong(*column, "a number"))?;
-            values.push(value);
+        for (column, decimal) in columns.values.iter().zip(&self.decimals) {
+            let value = decimal.parse(&self.record[*column]);
+            values.push(value.ok_or_else(|| self.wrong(*column, decimal.needed()))?);
         }
         let time_text = match &self.times {
             RowTimes::Column(time) => &self.record[time.index],
@@ -181,14 +201,15 @@ impl Table {
 
     /// Notes where a column that was empty so far has something.
     fn look_at_empty_columns(&mut self) {
-        let Self { record, line, layout, empty, .. } = self;
+        let Self { record, line, layout, empty, usual_decimal, .. } = self;
         empty.retain(|column| {
             let cell = &record[*column];
             if is_missing(cell) {
                 return true;
             }
             if let Some(out) = layout.left_out.iter_mut().find(|out| out.column == *column) {
-                out.reason = Reason::EmptyAtFirst { cell: shown(cell), line: *line };
+                let is_number = usual_decimal.parse(cell).is_some();
+                out.reason = Reason::EmptyAtFirst { cell: shown(cell), line: *line, is_number };
             }
             false
         });

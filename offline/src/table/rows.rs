@@ -21,7 +21,7 @@ pub(super) struct Rows {
 }
 
 enum Kind {
-    Csv(Box<Reader<Bounded<Bytes>>>),
+    Csv { reader: Box<Reader<Bounded<Bytes>>>, delimiter: u8 },
     Parquet(Box<ParquetRows>),
 }
 
@@ -47,7 +47,12 @@ impl Rows {
                 let first = csv.byte_headers().map_err(|error| reason(error.to_string()))?;
                 if no_header {
                     let names = (1..=first.len()).map(|place| place.to_string()).collect();
-                    return Ok(Self { file, names, kind: Kind::Csv(Box::new(csv)), line: 0 });
+                    return Ok(Self {
+                        file,
+                        names,
+                        kind: Kind::Csv { reader: Box::new(csv), delimiter },
+                        line: 0,
+                    });
                 }
                 let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
                 let names: Vec<String> = first.iter().map(name).collect();
@@ -59,7 +64,7 @@ impl Rows {
                         shown(cell.as_bytes())
                     )));
                 }
-                Ok(Self { file, names, kind: Kind::Csv(Box::new(csv)), line: 1 })
+                Ok(Self { file, names, kind: Kind::Csv { reader: Box::new(csv), delimiter }, line: 1 })
             }
         }
     }
@@ -71,9 +76,14 @@ impl Rows {
     /// What each column is, where it is of a type that is not read.
     pub(super) fn unread(&self) -> Vec<Option<&'static str>> {
         match &self.kind {
-            Kind::Csv(_) => vec![None; self.names.len()],
+            Kind::Csv { .. } => vec![None; self.names.len()],
             Kind::Parquet(rows) => rows.unread(),
         }
+    }
+
+    /// Whether commas tell no cells apart, so that one may stand before decimals.
+    pub(super) fn may_have_decimal_commas(&self) -> bool {
+        matches!(self.kind, Kind::Csv { delimiter, .. } if delimiter != b',')
     }
 
     /// Line, or row, of the record read last.
@@ -84,7 +94,7 @@ impl Rows {
     /// Reads the next record; false at the end.
     pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, TableError> {
         let result = match &mut self.kind {
-            Kind::Csv(csv) => {
+            Kind::Csv { reader: csv, .. } => {
                 csv.get_mut().left = ROW_BYTES_MAX;
                 let read = csv.read_byte_record(record);
                 self.line = match &read {
@@ -129,16 +139,46 @@ fn csv_reason(error: &csv::Error, has_header: bool) -> String {
     }
 }
 
-/// The one of `,` `;` and tab that stands most often in a header, outside of quotes.
+/// The one of `,` `;` and tab that stands most often in a first line, outside of quotes. Beside one of the others commas
+/// between digits don't count, since they may stand before decimals.
 fn delimiter(head: &[u8]) -> u8 {
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let mut quoted = false;
-    for byte in head {
+    let (mut quoted, mut between_digits) = (false, 0);
+    for (at, byte) in head.iter().enumerate() {
         quoted ^= *byte == b'"';
         if !quoted && let Some((_, count)) = counts.iter_mut().find(|(delimiter, _)| delimiter == byte) {
             *count += 1;
+            let is_digit = |at: Option<usize>| at.and_then(|at| head.get(at)).is_some_and(u8::is_ascii_digit);
+            between_digits +=
+                usize::from(*byte == b',' && is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1)));
         }
+    }
+    if counts[1..].iter().any(|(_, count)| *count > 0) {
+        counts[0].1 -= between_digits;
     }
     // Of equals the first.
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_before_decimals_tell_no_cells_apart() {
+        for (head, found) in [
+            ("t,x", b','),
+            ("x", b','),
+            ("a,b;c", b','),
+            ("1,2", b','),
+            ("t;x,y;z", b';'),
+            ("2026-01-31;12,5", b';'),
+            ("12,5;3,25", b';'),
+            ("12,5\t3,25\t1,5", b'\t'),
+            ("\"a;b;c\",d", b','),
+            ("1,2,a;b", b','),
+        ] {
+            assert_eq!(char::from(delimiter(head.as_bytes())), char::from(found), "{head}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ const CELLS_MAX: usize = 1_000_000;
 pub(super) struct Sample {
     rows: VecDeque<(u64, ByteRecord)>,
     unread: Vec<Option<&'static str>>,
+    /// Whether commas tell no cells apart, so that one may stand before decimals.
+    pub(super) may_have_decimal_commas: bool,
 }
 
 impl Sample {
@@ -26,7 +28,8 @@ impl Sample {
             }
             sample.push_back((rows.line(), record.clone()));
         }
-        Ok(Self { rows: sample, unread: rows.unread() })
+        let may_have_decimal_commas = rows.may_have_decimal_commas();
+        Ok(Self { rows: sample, unread: rows.unread(), may_have_decimal_commas })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -124,11 +124,22 @@ fn errors_name_file_line_and_column() {
              (--every 5m); all names are numbers: if the first line is a row of data, say so (--no-header)",
         ),
         (
-            "t;x\n2014-04-01;1,5\n",
+            "t;x\n2014-04-01;1,500\n",
             default(),
-            "t.csv: no column holds numbers; its columns are t, x; `1,5` in line 2 of column `x` has a comma, and \
-             numbers are read without",
+            "t.csv: no column holds numbers; its columns are t, x; `1,500` in line 2 of column `x` has a comma; where \
+             `;` or a tab tells cells apart, one before decimals is read, if the column shows that it is none of thousands",
         ),
+        (
+            "t,x\n2014-04-01,\"1,5\"\n",
+            default(),
+            "t.csv: no column holds numbers; its columns are t, x; `1,5` in line 2 of column `x` has a comma; where",
+        ),
+        (
+            "t;x;y\n2014-04-01;1,5;7\n2014-04-02;1.5;8\n",
+            with(None, &["x"]),
+            "t.csv, line 2, column `x`: `1,5` is not a number",
+        ),
+        ("0,5;1,5\n1,25;2\n", default(), "t.csv: the first line is a row of data, by its `0,5`; a header"),
         (
             "0.5,1.5\n1,2\n",
             default(),
@@ -265,4 +276,30 @@ fn a_header_of_fractions_is_one_if_a_column_is_named_by_it() {
     assert!(error.contains("or say that there is none (--no-header), or that it is a name"), "{error}");
     let choice = Choice { values: vec!["0.5".into(), "0.99".into()], ..every };
     assert_eq!(rows(text, &choice).unwrap(), [(0, None, vec![1.0, 2.0]), (300_000, None, vec![3.0, 4.0])]);
+}
+
+#[test]
+fn decimal_commas_are_read_where_they_tell_no_cells_apart() {
+    let mut text = String::from("t;x;whole;thousands;late;point\n");
+    for row in 0..250 {
+        let (whole, late) = if row < 240 { ("7", "") } else { ("7,5", "0,25") };
+        text += &format!("{};{row},5;{whole};1,234;{late};1.5\n", 1_396_310_400 + row);
+    }
+    let found = rows(&text, &Choice::default()).unwrap();
+    assert_eq!(found[0].2, [0.5, 7.0, 1.234, 1.5], "the first column of numbers shows what commas are");
+    assert_eq!(found[249].2, [249.5, 7.5, 1.234, 1.5]);
+    let late = Choice { values: vec!["late".into()], ..Choice::default() };
+    assert!(rows(&text, &late).unwrap()[239].2[0].is_nan());
+    assert_eq!(rows(&text, &late).unwrap()[240].2, [0.25]);
+    text += "1396320400;1.234,5;7;1;;1.5\n";
+    assert_eq!(
+        rows(&text, &Choice::default()).unwrap_err(),
+        "t.csv, line 252, column `x`: `1.234,5` is not a number with a decimal comma, as others of the file are; \
+         mend it, or leave the column out"
+    );
+    let no_header = Choice { no_header: true, every: Some("5m".parse().unwrap()), ..Choice::default() };
+    for text in ["12,5;3,25\n1;-2,5\n", "12,5\t3,25\n1\t-2,5\n"] {
+        let found = rows(text, &no_header).unwrap();
+        assert_eq!((&found[0].2, &found[1].2), (&vec![12.5, 3.25], &vec![1.0, -2.5]), "{text}");
+    }
 }
