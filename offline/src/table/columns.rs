@@ -47,11 +47,9 @@ impl Choice {
     }
 }
 
-/// Which columns are used, as indexes.
+/// Which columns are used beside that of the times, as indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// The times; none where rows are numbered.
-    pub time: Option<usize>,
     /// The keys of series, if chosen.
     pub series: Option<usize>,
     /// The values, at least one, in the order of the file.
@@ -104,10 +102,7 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
             RowTimes::Column(TimeColumn::new(time, format))
         }
     };
-    let time = match &times {
-        RowTimes::Column(time) => Some(time.index),
-        RowTimes::Numbered(_) => None,
-    };
+    let time = times.column();
     let shown_decimals = find_decimals(names.len(), sample);
     let usual_decimal =
         if shown_decimals.contains(&Some(Decimal::Comma)) { Decimal::Comma } else { Decimal::Point };
@@ -144,7 +139,7 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         chosen: !choice.values.is_empty(),
         left_out,
     };
-    Ok(Found { columns: Columns { time, series, values }, decimals, usual_decimal, times, layout })
+    Ok(Found { columns: Columns { series, values }, decimals, usual_decimal, times, layout })
 }
 
 /// How numbers are written in each column, where it shows it.

@@ -123,7 +123,7 @@ impl Table {
         &self.names
     }
 
-    /// Which of them are used.
+    /// Which of them are used; that of the times is named by [`Self::layout`].
     pub fn columns(&self) -> &Columns {
         &self.columns
     }

@@ -197,8 +197,8 @@ mod tests {
         let choice = Choice { series: Some("host".into()), ..Choice::default() };
         let mut table = Table::open(&file, &choice).unwrap();
         assert_eq!(
-            (table.columns().time, table.columns().values.as_slice()),
-            (Some(0), [1, 2, 4].as_slice())
+            (table.layout().time.as_deref(), table.columns().values.as_slice()),
+            (Some("at"), [1, 2, 4].as_slice())
         );
         let (mut values, mut found) = (Vec::new(), Vec::new());
         while let Some(row) = table.read(&mut values).unwrap() {

@@ -15,6 +15,16 @@ pub(super) enum RowTimes {
     Numbered(NumberedRows),
 }
 
+impl RowTimes {
+    /// The column of the times; none where rows are numbered.
+    pub(super) fn column(&self) -> Option<usize> {
+        match self {
+            Self::Column(time) => Some(time.index),
+            Self::Numbered(_) => None,
+        }
+    }
+}
+
 /// A column of times. A row whose time is missing has that of the row of its series before, since each row has a
 /// result: where series stand one behind the other, the row before may be the end of another.
 pub(super) struct TimeColumn {
