@@ -14,9 +14,9 @@ const RIDGE: f64 = 0.003;
 const RIDGE_FIRST: f64 = 1.0;
 /// Observations before which it says nothing.
 const KNOWN: u32 = 20;
-/// Weights are found anew after so many, which costs more than all else here, and change little between.
+/// Weights are found anew after so many: that costs more than all else here, and they change little meanwhile.
 const SOLVED_EVERY: u32 = 8;
-/// Bound of a weight: a value and parts of 20 deviations, by the least ridge, are within.
+/// Bound of a weight: by the least ridge, a value and parts of 20 mean errors make less.
 const WEIGHT_MAX: f32 = 1e6;
 
 /// A linear combination of forecasts, by regression of what came on what they had said (Granger and Ramanathan, "Improved
@@ -144,7 +144,7 @@ impl Blend {
 
     pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
         let mut read = Blend { before: from.learnt()?, ..Blend::new() };
-        // Rounded, a mean of products that are as large as may be could be a little more.
+        // Rounded, a mean of the largest products could be a little more than they are.
         let most = (2.0 * DISTANCE_MAX * DISTANCE_MAX) as f32;
         for mean in read.products.iter_mut().chain(&mut read.with_value) {
             *mean = from.f32_in(-most, most)?;

@@ -16,13 +16,13 @@ const STATE_VERSION: u8 = 12;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
-/// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week, rhythm) with their
-/// mean errors, lattices of what the field has shown, counts of quantised contexts and of how long it stays where it
-/// is; of a vector also the covariances of its fields' errors, now and sustained. An observation's *novelty* says how
-/// seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is calibrated to a surprise
-/// by the series' own past. The onset of a single value is what novelty is more than the usual one, and an unusual surprise,
-/// where that exceeds its decayed maximum. Of a vector each field has that of a single value, and there is one more of how
-/// they stand to each other.
+/// Of each field it keeps a few forecasts (level, fast level, last value, season of day and of week, rhythm, and what
+/// they make together) with their mean errors, lattices of what the field has shown, counts of quantised contexts and of how
+/// long it stays where it is; of a vector also the covariances of its fields' errors, now and sustained. An observation's
+/// *novelty* says how seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is
+/// calibrated to a surprise by the series' own past. The onset of a single value is what novelty is more than the usual one,
+/// and an unusual surprise, where that exceeds its decayed maximum. Of a vector each field has that of a single value, and
+/// there is one more of how they stand to each other.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,

@@ -250,7 +250,8 @@ impl Field {
         let at_rhythm = |distance| self.level + distance * self.errors[LEVEL].mean;
         let rhythm = self.rhythm.expected().map_or(self.fast, at_rhythm).clamp(-VALUE_MAX, VALUE_MAX);
         let measure = self.measure();
-        let parts = self.blend.parts(self.last, profile, rhythm, measure);
+        let of_season = if is_seasonal { profile } else { self.fast };
+        let parts = self.blend.parts(self.last, of_season, rhythm, measure);
         let blend = self.blend.expected(&parts, self.grown(), measure);
         let blend = blend.map_or(self.fast, |value| value.clamp(-VALUE_MAX, VALUE_MAX));
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm, blend];
@@ -311,7 +312,8 @@ impl Field {
             let still = self.still_for(value);
             let novelty = self.novelty(value, log_restless, forecast, parameters, levels);
             let news = (novelty - self.usual_novelty).max(0.0);
-            let moved = value != self.last;
+            // Of infinite ones the last finite value is kept.
+            let moved = value != self.last && value.abs() < VALUE_MAX;
             Judged { novelty, news, still, error, magnitude, sustained: self.sustained, moved }
         };
         if value.abs() < VALUE_MAX {
@@ -457,12 +459,14 @@ impl Field {
         for i in 0..FORECASTS {
             errors[i] = self.errors[i].learn(value - values[i], gain, least);
         }
-        let profile = forecast.values[forecast.season];
+        // Before a season is known its profile says now this and now that.
+        let of_season =
+            if forecast.is_seasonal { forecast.values[forecast.season] } else { forecast.values[FAST] };
         let (grown, memory) = (self.grown(), parameters.memory);
         if grown > 0 {
-            self.blend.learn(&forecast.parts, value, profile, grown, memory, forecast.measure);
+            self.blend.learn(&forecast.parts, value, of_season, grown, memory, forecast.measure);
         } else {
-            self.blend.pass(profile);
+            self.blend.pass(of_season);
         }
         self.level += gain * errors[LEVEL];
         self.fast += gain_fast * errors[FAST];

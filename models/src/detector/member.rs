@@ -29,7 +29,8 @@ const OF_ALL: Belief = Belief { always: 0.3, explained: 1.5, news: 1.0 };
 /// What counts of a field that never moves, where all of one that always does counts: a command or a mode that switches
 /// now and then is new, and far from where it was, each time, and so is what the process then does.
 const OF_A_STATE: f64 = 0.5;
-/// A field that moves with one in so many observations, 11 in 100 halfway, is nearly a quantity: readings are rounded.
+/// The share of values that differ from the one before at which a field is a little more a quantity than a state: readings
+/// are rounded, and often the same for a while.
 const MOVING: f64 = 0.1;
 
 impl Belief {
@@ -50,7 +51,8 @@ pub(super) struct Member {
     pub(super) news: f64,
     /// Recent mean of its squared error given the others', each cut.
     pub(super) dispersion: f64,
-    /// Share of its values that were other than the one before; of a field that was a series of its own all, until it is known.
+    /// Recent share of its values that were other than the one before. A field that was a series of its own begins as one that
+    /// always moves.
     moves: f64,
 }
 

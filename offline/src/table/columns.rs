@@ -103,10 +103,12 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         }
     };
     let time = times.column();
-    let shown_decimals = find_decimals(names.len(), sample);
-    let usual_decimal =
-        if shown_decimals.contains(&Some(Decimal::Comma)) { Decimal::Comma } else { Decimal::Point };
-    let decimal = |column: usize| shown_decimals[column].unwrap_or(usual_decimal);
+    let usual_decimal = if sample.may_have_decimal_commas { Decimal::Open } else { Decimal::Point };
+    // One column says nothing of another: lists and thousands have commas, too.
+    let decimal = |column: usize| match usual_decimal {
+        Decimal::Open => Decimal::find(sample.cells(column)).unwrap_or(Decimal::Open),
+        usual => usual,
+    };
     let (mut values, left_out) = if chosen.is_empty() {
         let others = (0..names.len()).filter(|column| Some(*column) != time && Some(*column) != series);
         found_values(names, others, &ignored, sample, decimal)?
@@ -140,14 +142,6 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         left_out,
     };
     Ok(Found { columns: Columns { series, values }, decimals, usual_decimal, times, layout })
-}
-
-/// How numbers are written in each column, where it shows it.
-fn find_decimals(columns: usize, sample: &Sample) -> Vec<Option<Decimal>> {
-    if !sample.may_have_decimal_commas {
-        return vec![None; columns];
-    }
-    (0..columns).map(|column| Decimal::find(sample.cells(column))).collect()
 }
 
 /// Which columns hold values, and why the others don't.

@@ -10,6 +10,8 @@ pub(super) enum Decimal {
     Point,
     /// `12,5`, where commas don't tell cells apart. A point is then none of decimals, and no such number is read.
     Comma,
+    /// Either, in a column that hasn't shown one where commas don't tell cells apart: but not `1,234`.
+    Open,
 }
 
 impl Decimal {
@@ -28,10 +30,7 @@ impl Decimal {
                 }
                 continue;
             }
-            let before = before.trim_start_matches(['+', '-']);
-            let may_be_of_thousands =
-                after.len() == 3 && (1..=3).contains(&before.len()) && !before.starts_with('0');
-            if !may_be_of_thousands {
+            if !may_be_of_thousands(before, after) {
                 found = Some(Self::Comma);
             }
         }
@@ -47,16 +46,27 @@ impl Decimal {
                 std::str::from_utf8(cell).ok()?.trim().replacen(',', ".", 1).parse().ok()
             }
             Self::Comma => parse_value(cell),
+            Self::Open => match std::str::from_utf8(cell).ok()?.trim().split_once(',') {
+                None => parse_value(cell),
+                Some((before, after)) if may_be_of_thousands(before, after) => None,
+                Some(_) => Self::Comma.parse(cell),
+            },
         }
     }
 
     /// What a cell should be.
     pub(super) fn needed(self) -> &'static str {
         match self {
-            Self::Point => "a number",
-            Self::Comma => "a number with a decimal comma, as others of the file are",
+            Self::Point | Self::Open => "a number",
+            Self::Comma => "a number with a decimal comma, as others of its column are",
         }
     }
+}
+
+/// Whether a comma between these may tell thousands apart.
+fn may_be_of_thousands(before: &str, after: &str) -> bool {
+    let before = before.trim_start_matches(['+', '-']);
+    after.len() == 3 && (1..=3).contains(&before.len()) && !before.starts_with('0')
 }
 
 #[cfg(test)]
@@ -98,6 +108,15 @@ mod tests {
         }
         assert_eq!(Decimal::Comma.parse(b"12"), Some(12.0));
         assert!(Decimal::Comma.parse(b"NA").unwrap().is_nan());
+        for (text, number) in [
+            ("1.5", Some(1.5)),
+            (" 1,5 ", Some(1.5)),
+            ("7", Some(7.0)),
+            ("1,234", None),
+            ("0,234", Some(0.234)),
+        ] {
+            assert_eq!(Decimal::Open.parse(text.as_bytes()), number, "{text}");
+        }
         for text in ["1.5", "1.234,5", "1,2,3", ",", "1,x", "high"] {
             assert_eq!(Decimal::Comma.parse(text.as_bytes()), None, "{text}");
         }

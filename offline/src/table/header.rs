@@ -24,9 +24,16 @@ fn are_numbers(names: &[String]) -> bool {
     names.iter().all(|name| is_number(name.as_bytes()))
 }
 
-/// Whether a name is a number, and no whole one as years and places are.
+/// Whether a name is a number, and neither a whole one, as years and places are, nor a word for one, as `inf`.
 fn is_fraction(name: &str) -> bool {
-    is_number(name.as_bytes()) && !name.bytes().all(|byte| byte.is_ascii_digit())
+    is_number(name.as_bytes())
+        && name.bytes().any(|byte| byte.is_ascii_digit())
+        && !name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a name may well be the cell of a row.
+pub(super) fn may_be_a_cell(name: &str) -> bool {
+    is_fraction(name) || is_time(name.as_bytes())
 }
 
 /// What may be wrong with the first line where the columns hold something unexpected.
@@ -47,7 +54,8 @@ pub(super) fn hint(names: &[String], cell: &str) -> String {
 
 /// What may be wrong with the first line where a name is not as it should be: it may be a cell.
 pub(super) fn name_hint(name: &str) -> String {
-    if is_number(name.as_bytes()) { number_hint(name) } else { String::new() }
+    let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
+    if has_digit && is_number(name.as_bytes()) { number_hint(name) } else { String::new() }
 }
 
 fn number_hint(name: &str) -> String {

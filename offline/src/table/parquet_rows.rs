@@ -72,6 +72,7 @@ fn unread(column: &Type) -> Option<&'static str> {
         ConvertedType::LIST => Some("a list"),
         ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE => Some("a map"),
         _ if column.is_group() => Some("a struct"),
+        _ if matches!(info.logical_type_ref(), Some(LogicalType::Time(_))) => Some("a time of day"),
         ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS => Some("a time of day"),
         _ => None,
     }
@@ -223,6 +224,7 @@ mod tests {
         let schema = "message rows {
             required int64 at (TIMESTAMP(MILLIS,true));
             required int32 time (TIME(MILLIS,true));
+            required int64 precise (TIME(NANOS,true));
             repeated int64 tags;
             required group parts (LIST) { repeated group list { required int64 element; } }
             required group keys (MAP) { repeated group key_value { required int64 key; required int64 value; } }
@@ -252,9 +254,9 @@ mod tests {
         let table = Table::open(&file, &Choice::default()).unwrap();
         assert_eq!(
             table.layout().to_string(),
-            "time `at`; value `load`; left out `time` (a time of day, which is not read), `tags` (a list, which is not \
-             read), `parts` (a list, which is not read), `keys` (a map, which is not read), `place` (a struct, which is \
-             not read)"
+            "time `at`; value `load`; left out `time` (a time of day, which is not read), `precise` (a time of day, which \
+             is not read), `tags` (a list, which is not read), `parts` (a list, which is not read), `keys` (a map, which \
+             is not read) and 1 more"
         );
         let error = |choice: Choice| {
             let error = Table::open(&file, &choice).err().unwrap().to_string();
@@ -265,6 +267,8 @@ mod tests {
             "column `tags` is a list, which is not read; write what is in it to a column of numbers or texts, or leave \
              it out"
         );
+        let place = Choice { values: vec!["place".into()], ..Choice::default() };
+        assert!(error(place).starts_with("column `place` is a struct, which is not read; write"));
         let time = Choice { time: Some("time".into()), ..Choice::default() };
         assert!(error(time).starts_with("column `time` is a time of day, which is not read; write"));
         let no_times =

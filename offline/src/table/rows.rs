@@ -1,6 +1,7 @@
 //! Rows of text cells, whatever the form of the file.
 
 use super::cell::shown;
+use super::decimal::Decimal;
 use super::header;
 use super::input::{Bytes, Form, Input};
 use super::parquet_rows::ParquetRows;
@@ -57,7 +58,8 @@ impl Rows {
                 let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
                 let names: Vec<String> = first.iter().map(name).collect();
                 // Who names a column by it says that it is a name.
-                if let Some(cell) = header::data(&names).filter(|name| !choice.names(name)) {
+                let is_named = || names.iter().any(|name| header::may_be_a_cell(name) && choice.names(name));
+                if let Some(cell) = header::data(&names).filter(|_| !is_named()) {
                     return Err(reason(format!(
                         "the first line is a row of data, by its `{}`; a header with the names of the columns \
                          is needed, or say that there is none (--no-header), or that it is a name (--values, --ignore)",
@@ -139,22 +141,21 @@ fn csv_reason(error: &csv::Error, has_header: bool) -> String {
     }
 }
 
-/// The one of `,` `;` and tab that stands most often in a first line, outside of quotes. Beside one of the others commas
-/// between digits don't count, since they may stand before decimals.
+/// The one of `,` `;` and tab that stands most often in a first line, outside of quotes. Where one of the others leaves commas
+/// in numbers alone, they stand before decimals and don't count.
 fn delimiter(head: &[u8]) -> u8 {
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let (mut quoted, mut between_digits) = (false, 0);
-    for (at, byte) in head.iter().enumerate() {
+    let mut quoted = false;
+    for byte in head {
         quoted ^= *byte == b'"';
         if !quoted && let Some((_, count)) = counts.iter_mut().find(|(delimiter, _)| delimiter == byte) {
             *count += 1;
-            let is_digit = |at: Option<usize>| at.and_then(|at| head.get(at)).is_some_and(u8::is_ascii_digit);
-            between_digits +=
-                usize::from(*byte == b',' && is_digit(at.checked_sub(1)) && is_digit(at.checked_add(1)));
         }
     }
-    if counts[1..].iter().any(|(_, count)| *count > 0) {
-        counts[0].1 -= between_digits;
+    let is_whole = |cell: &[u8]| !cell.contains(&b',') || Decimal::Comma.parse(cell).is_some();
+    let are_decimal = |delimiter: u8| head.split(|byte| *byte == delimiter).all(is_whole);
+    if counts[1..].iter().any(|(delimiter, count)| *count > 0 && are_decimal(*delimiter)) {
+        counts[0].1 = 0;
     }
     // Of equals the first.
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
@@ -177,6 +178,8 @@ mod tests {
             ("12,5\t3,25\t1,5", b'\t'),
             ("\"a;b;c\",d", b','),
             ("1,2,a;b", b','),
+            ("1,0,2,up; then down; then up", b','),
+            ("1,2,3,4;", b','),
         ] {
             assert_eq!(char::from(delimiter(head.as_bytes())), char::from(found), "{head}");
         }

@@ -274,8 +274,10 @@ fn a_header_of_fractions_is_one_if_a_column_is_named_by_it() {
     let every = Choice { every: Some("5m".parse().unwrap()), ..Choice::default() };
     let error = rows(text, &every).unwrap_err();
     assert!(error.contains("or say that there is none (--no-header), or that it is a name"), "{error}");
-    let choice = Choice { values: vec!["0.5".into(), "0.99".into()], ..every };
+    let choice = Choice { values: vec!["0.5".into(), "0.99".into()], ..every.clone() };
     assert_eq!(rows(text, &choice).unwrap(), [(0, None, vec![1.0, 2.0]), (300_000, None, vec![3.0, 4.0])]);
+    let choice = Choice { values: vec!["0.99".into()], ..every };
+    assert_eq!(rows(text, &choice).unwrap()[1].2, [4.0]);
 }
 
 #[test]
@@ -286,15 +288,19 @@ fn decimal_commas_are_read_where_they_tell_no_cells_apart() {
         text += &format!("{};{row},5;{whole};1,234;{late};1.5\n", 1_396_310_400 + row);
     }
     let found = rows(&text, &Choice::default()).unwrap();
-    assert_eq!(found[0].2, [0.5, 7.0, 1.234, 1.5], "the first column of numbers shows what commas are");
-    assert_eq!(found[249].2, [249.5, 7.5, 1.234, 1.5]);
+    assert_eq!(
+        found[0].2,
+        [0.5, 7.0, 1.5],
+        "commas in `thousands` may be of thousands, whatever those of `x` are"
+    );
+    assert_eq!(found[249].2, [249.5, 7.5, 1.5], "`whole` had none before");
     let late = Choice { values: vec!["late".into()], ..Choice::default() };
     assert!(rows(&text, &late).unwrap()[239].2[0].is_nan());
     assert_eq!(rows(&text, &late).unwrap()[240].2, [0.25]);
     text += "1396320400;1.234,5;7;1;;1.5\n";
     assert_eq!(
         rows(&text, &Choice::default()).unwrap_err(),
-        "t.csv, line 252, column `x`: `1.234,5` is not a number with a decimal comma, as others of the file are; \
+        "t.csv, line 252, column `x`: `1.234,5` is not a number with a decimal comma, as others of its column are; \
          mend it, or leave the column out"
     );
     let no_header = Choice { no_header: true, every: Some("5m".parse().unwrap()), ..Choice::default() };

@@ -20,7 +20,8 @@ const WITHOUT_TIMES: &str = "without times, say how far apart rows are (--every 
 /// The first column that holds times: texts of them, and dates without a separator, before numbers since 1970.
 ///
 /// Numbers may be something else that has the size of a time, such as bytes of memory or keys of customers, so
-/// these have to go on as times do. Texts of times are nothing else, and may stand in any order.
+/// these have to go on as times do. Texts of times are nothing else, and may stand in any order; only dates whose month is
+/// a name, as that at which something expires, stand behind numbers where they don't go on.
 pub(super) fn find(
     names: &[String],
     free: impl Fn(&usize) -> bool + Copy,
@@ -28,10 +29,16 @@ pub(super) fn find(
     series: Option<usize>,
     order: Option<DateOrder>,
 ) -> Result<(usize, TimeFormat), String> {
-    let all = (0..names.len()).filter(free).filter(|column| has_times_throughout(sample, *column));
+    let is_read = |column: &usize| sample.unread(*column).is_none();
+    let all =
+        (0..names.len()).filter(free).filter(is_read).filter(|column| has_times_throughout(sample, *column));
+    let mut named_month = None;
     for column in all.clone() {
         let has_numbers = present(sample, column).any(is_number);
         match TimeFormat::find(present(sample, column), order) {
+            Ok(TimeFormat::MonthName) if !goes_on(sample, column, series, TimeFormat::MonthName) => {
+                named_month = named_month.or(Some((column, TimeFormat::MonthName)));
+            }
             Ok(format) if !has_numbers => return Ok((column, format)),
             Ok(TimeFormat::Compact) if goes_on(sample, column, series, TimeFormat::Compact) => {
                 return Ok((column, TimeFormat::Compact));
@@ -43,8 +50,8 @@ pub(super) fn find(
     let is_time = |column: &usize| {
         present(sample, *column).all(is_usual_epoch) && goes_on(sample, *column, series, TimeFormat::Standard)
     };
-    match all.clone().find(is_time) {
-        Some(column) => Ok((column, TimeFormat::Standard)),
+    match all.clone().find(is_time).map(|column| (column, TimeFormat::Standard)).or(named_month) {
+        Some(found) => Ok(found),
         None => {
             let why = no_time(names, (0..names.len()).filter(free), sample, order);
             Err(format!("no column holds times; its columns are {}; {why}", list(names)))
@@ -204,6 +211,10 @@ mod tests {
         assert_eq!(time("batch,day,x", |at| days(at.min(27)), None).unwrap(), "day");
         let collected = |at| format!("{},{},1", second + at % 30, second + at);
         assert_eq!(time("heap_bytes,epoch,x", collected, None).unwrap(), "epoch");
+        let expires = |at| format!("{},1,01-Jan-2027", second + at);
+        assert_eq!(time("epoch,x,expires", expires, None).unwrap(), "epoch");
+        let newest_first = |at| format!("26 Nov 2026 21:52:{:02} +0000,{at}", 59 - at % 60);
+        assert_eq!(time("made,x", newest_first, None).unwrap(), "made");
         let bytes = |at| format!("{at},{}", second + jump(at));
         assert!(time("t,heap_bytes", bytes, None).unwrap_err().contains("no column holds times"));
     }
