@@ -34,8 +34,14 @@ pub(super) struct Blend {
     weights: [f32; PARTS],
 }
 
-/// What the forecast of one value is made of: distances from the level, in its mean errors.
-pub(super) type Parts = [f64; PARTS];
+/// What the forecast of one value is made of.
+pub(super) struct Parts {
+    /// Each part's distance from the level, in its mean errors.
+    distances: [f64; PARTS],
+    /// What the season's profile says of the value.
+    season: f64,
+    measure: Measure,
+}
 
 /// How distances are measured: from `level`, in units of `error`.
 #[derive(Clone, Copy)]
@@ -57,17 +63,19 @@ impl Blend {
 
     /// The parts of a forecast, of the last value and of what the season's profile and the rhythm say now.
     pub(super) fn parts(&self, last: f64, season: f64, rhythm: f64, measure: Measure) -> Parts {
-        [last, season, self.before, rhythm].map(|value| measure.distance(value))
+        let distances = [last, season, self.before, rhythm].map(|value| measure.distance(value));
+        Parts { distances, season, measure }
     }
 
-    /// The value that `parts` make; none before weights are known.
-    pub(super) fn expected(&self, parts: &Parts, seen: u32, measure: Measure) -> Option<f64> {
+    /// The value that `parts` make, after `seen` that were learnt; none before weights are known.
+    pub(super) fn expected(&self, parts: &Parts, seen: u32) -> Option<f64> {
         if seen < KNOWN {
             return None;
         }
         let distance: f64 =
-            parts.iter().zip(self.weights).map(|(part, weight)| part * f64::from(weight)).sum();
-        Some(measure.level + distance.clamp(-DISTANCE_MAX, DISTANCE_MAX) * measure.error)
+            parts.distances.iter().zip(self.weights).map(|(part, weight)| part * f64::from(weight)).sum();
+        let Measure { level, error } = parts.measure;
+        Some(level + distance.clamp(-DISTANCE_MAX, DISTANCE_MAX) * error)
     }
 
     /// Solves the regression by factors L D L'.
@@ -104,24 +112,21 @@ impl Blend {
         weights.map(|weight| (weight as f32).clamp(-WEIGHT_MAX, WEIGHT_MAX))
     }
 
-    /// Learns `value`, the `seen`th one, of which a forecast had these parts; `season` is what the profile had said of it.
-    pub(super) fn learn(
-        &mut self,
-        parts: &Parts,
-        value: f64,
-        season: f64,
-        seen: u32,
-        memory: f64,
-        measure: Measure,
-    ) {
+    /// Learns `value`, the `seen`th one, of which a forecast had these parts; of one before the first only what the season
+    /// said.
+    pub(super) fn learn(&mut self, parts: &Parts, value: f64, seen: u32, memory: f64) {
+        self.before = parts.season.clamp(-LEARNT_MAX, LEARNT_MAX);
+        if seen == 0 {
+            return;
+        }
         let gain = 1.0 / f64::from(seen).min(memory);
-        let distance = measure.distance(value);
+        let distance = parts.measure.distance(value);
         let fade = |mean: &mut f32, product: f64| {
             *mean += (gain * (product - f64::from(*mean))) as f32;
         };
         let mut products = self.products.iter_mut();
-        for (i, part) in parts.iter().enumerate() {
-            for (other, product) in parts[..=i].iter().zip(&mut products) {
+        for (i, part) in parts.distances.iter().enumerate() {
+            for (other, product) in parts.distances[..=i].iter().zip(&mut products) {
                 fade(product, part * other);
             }
             fade(&mut self.with_value[i], part * distance);
@@ -129,12 +134,6 @@ impl Blend {
         if seen.is_multiple_of(SOLVED_EVERY) {
             self.weights = self.solved(RIDGE + RIDGE_FIRST / f64::from(seen));
         }
-        self.pass(season);
-    }
-
-    /// Goes on to the next value.
-    pub(super) fn pass(&mut self, season: f64) {
-        self.before = season.clamp(-LEARNT_MAX, LEARNT_MAX);
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
@@ -169,8 +168,8 @@ mod tests {
         let values = values.into_iter().enumerate();
         let step = |(n, (value, season, rhythm)): (usize, (f64, f64, f64))| {
             let parts = blend.parts(last, season, rhythm, MEASURE);
-            let expected = blend.expected(&parts, n as u32, MEASURE);
-            blend.learn(&parts, value, season, n as u32 + 1, 1000.0, MEASURE);
+            let expected = blend.expected(&parts, n as u32);
+            blend.learn(&parts, value, n as u32 + 1, 1000.0);
             last = value;
             expected
         };

@@ -115,9 +115,8 @@ pub(super) struct Field {
 /// A field's forecasts for one time, before its value is seen.
 pub(super) struct Forecast {
     values: [f64; FORECASTS],
-    /// What the blend is made of, and how that is measured.
+    /// What the blend is made of.
     parts: Parts,
-    measure: Measure,
     /// The better profile, corrected by the residual.
     corrected: f64,
     /// The better of the two season profiles,
@@ -233,11 +232,6 @@ impl Field {
         (RESOLUTION * self.level.abs()).max(ERROR_MIN)
     }
 
-    /// How distances from the level are measured.
-    fn measure(&self) -> Measure {
-        Measure { level: self.level, error: self.errors[LEVEL].mean.max(self.error_min()) }
-    }
-
     /// Goes to `time_ms` and forecasts.
     pub(super) fn forecast(&mut self, time_ms: i64, parameters: &Parameters) -> Forecast {
         self.season.visit(time_ms, parameters);
@@ -249,10 +243,11 @@ impl Field {
         let seasonal = if is_seasonal { corrected } else { self.fast };
         let at_rhythm = |distance| self.level + distance * self.errors[LEVEL].mean;
         let rhythm = self.rhythm.expected().map_or(self.fast, at_rhythm).clamp(-VALUE_MAX, VALUE_MAX);
-        let measure = self.measure();
+        let measure = Measure { level: self.level, error: self.errors[LEVEL].mean.max(self.error_min()) };
+        // Before a season is known its profile says now this and now that.
         let of_season = if is_seasonal { profile } else { self.fast };
         let parts = self.blend.parts(self.last, of_season, rhythm, measure);
-        let blend = self.blend.expected(&parts, self.grown(), measure);
+        let blend = self.blend.expected(&parts, self.grown());
         let blend = blend.map_or(self.fast, |value| value.clamp(-VALUE_MAX, VALUE_MAX));
         let values = [self.level, self.fast, self.last, daily, weekly, seasonal, rhythm, blend];
         let mut best = LEVEL;
@@ -267,7 +262,6 @@ impl Field {
         Forecast {
             values,
             parts,
-            measure,
             corrected,
             season,
             is_seasonal,
@@ -459,15 +453,7 @@ impl Field {
         for i in 0..FORECASTS {
             errors[i] = self.errors[i].learn(value - values[i], gain, least);
         }
-        // Before a season is known its profile says now this and now that.
-        let of_season =
-            if forecast.is_seasonal { forecast.values[forecast.season] } else { forecast.values[FAST] };
-        let (grown, memory) = (self.grown(), parameters.memory);
-        if grown > 0 {
-            self.blend.learn(&forecast.parts, value, of_season, grown, memory, forecast.measure);
-        } else {
-            self.blend.pass(of_season);
-        }
+        self.blend.learn(&forecast.parts, value, self.grown(), parameters.memory);
         self.level += gain * errors[LEVEL];
         self.fast += gain_fast * errors[FAST];
         // Cut like an error, also while the season is not believed.

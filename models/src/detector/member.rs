@@ -101,8 +101,12 @@ impl Member {
         let candidate = parameters.onset_scale
             * believed(before, parameters.caution + CAUTION_MORE)
             * parameters.candidate(judged.news, surprise);
-        let onset = if candidate > self.maximum { candidate * self.weight() } else { 0.0 };
+        let is_onset = candidate > self.maximum;
         self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
+        if !is_onset {
+            return Alone::default();
+        }
+        let onset = candidate * self.weight();
         Alone { onset, shared: self.liveliness() * onset }
     }
 

@@ -105,13 +105,15 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
     let time = times.column();
     let usual_decimal = if sample.may_have_decimal_commas { Decimal::Open } else { Decimal::Point };
     // One column says nothing of another: lists and thousands have commas, too.
-    let decimal = |column: usize| match usual_decimal {
-        Decimal::Open => Decimal::find(sample.cells(column)).unwrap_or(Decimal::Open),
-        usual => usual,
-    };
+    let decimals: Vec<_> = (0..names.len())
+        .map(|column| match usual_decimal {
+            Decimal::Open => Decimal::find(sample.cells(column)).unwrap_or(Decimal::Open),
+            usual => usual,
+        })
+        .collect();
     let (mut values, left_out) = if chosen.is_empty() {
         let others = (0..names.len()).filter(|column| Some(*column) != time && Some(*column) != series);
-        found_values(names, others, &ignored, sample, decimal)?
+        found_values(names, others, &ignored, sample, &decimals)?
     } else {
         (chosen, Vec::new())
     };
@@ -132,7 +134,7 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
         return Err(format!("`{}` is chosen twice", names[twice[0]]));
     }
     check_names(names, &used)?;
-    let decimals: Vec<_> = values.iter().map(|value| decimal(*value)).collect();
+    let decimals: Vec<_> = values.iter().map(|value| decimals[*value]).collect();
     let layout = Layout {
         decimal_commas: decimals.contains(&Decimal::Comma),
         time: time.map(|time| names[time].clone()),
@@ -150,7 +152,7 @@ fn found_values(
     others: impl Iterator<Item = usize>,
     ignored: &[usize],
     sample: &Sample,
-    decimal: impl Fn(usize) -> Decimal,
+    decimals: &[Decimal],
 ) -> Result<(Vec<usize>, Vec<LeftOut>), String> {
     let (mut values, mut left_out) = (Vec::new(), Vec::new());
     for column in others {
@@ -164,7 +166,7 @@ fn found_values(
             let empty = sample.cells(column).all(is_missing);
             if empty { continue } else { Some(Reason::Unnamed) }
         } else {
-            no_value(&names[column], sample.lined_cells(column), decimal(column))?
+            no_value(&names[column], sample.lined_cells(column), decimals[column])?
         };
         let name = || if unnamed { format!("column {}", column + 1) } else { names[column].clone() };
         match reason {

@@ -3,10 +3,9 @@
 use super::cell::{has_commas, parse_value};
 
 /// What stands before the decimals of a column's numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decimal {
     /// `12.5`.
-    #[default]
     Point,
     /// `12,5`, where commas don't tell cells apart. A point is then none of decimals, and no such number is read.
     Comma,

@@ -26,9 +26,11 @@ fn are_numbers(names: &[String]) -> bool {
 
 /// Whether a name is a number, and neither a whole one, as years and places are, nor a word for one, as `inf`.
 fn is_fraction(name: &str) -> bool {
-    is_number(name.as_bytes())
-        && name.bytes().any(|byte| byte.is_ascii_digit())
-        && !name.bytes().all(|byte| byte.is_ascii_digit())
+    is_in_digits(name) && !name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_in_digits(name: &str) -> bool {
+    is_number(name.as_bytes()) && name.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a name may well be the cell of a row.
@@ -54,8 +56,7 @@ pub(super) fn hint(names: &[String], cell: &str) -> String {
 
 /// What may be wrong with the first line where a name is not as it should be: it may be a cell.
 pub(super) fn name_hint(name: &str) -> String {
-    let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
-    if has_digit && is_number(name.as_bytes()) { number_hint(name) } else { String::new() }
+    if is_in_digits(name) { number_hint(name) } else { String::new() }
 }
 
 fn number_hint(name: &str) -> String {

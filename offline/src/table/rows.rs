@@ -46,27 +46,12 @@ impl Rows {
                     .buffer_capacity(BUFFER_BYTES)
                     .from_reader(bytes);
                 let first = csv.byte_headers().map_err(|error| reason(error.to_string()))?;
-                if no_header {
-                    let names = (1..=first.len()).map(|place| place.to_string()).collect();
-                    return Ok(Self {
-                        file,
-                        names,
-                        kind: Kind::Csv { reader: Box::new(csv), delimiter },
-                        line: 0,
-                    });
-                }
-                let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
-                let names: Vec<String> = first.iter().map(name).collect();
-                // Who names a column by it says that it is a name.
-                let is_named = || names.iter().any(|name| header::may_be_a_cell(name) && choice.names(name));
-                if let Some(cell) = header::data(&names).filter(|_| !is_named()) {
-                    return Err(reason(format!(
-                        "the first line is a row of data, by its `{}`; a header with the names of the columns \
-                         is needed, or say that there is none (--no-header), or that it is a name (--values, --ignore)",
-                        shown(cell.as_bytes())
-                    )));
-                }
-                Ok(Self { file, names, kind: Kind::Csv { reader: Box::new(csv), delimiter }, line: 1 })
+                let (names, line) = if no_header {
+                    ((1..=first.len()).map(|place| place.to_string()).collect(), 0)
+                } else {
+                    (header_names(first, choice).map_err(reason)?, 1)
+                };
+                Ok(Self { file, names, kind: Kind::Csv { reader: Box::new(csv), delimiter }, line })
             }
         }
     }
@@ -128,6 +113,22 @@ impl<R: Read> Read for Bounded<R> {
             io::Error::other(format!("a row of more than {mib} MiB; is a quote not closed?"))
         })?;
         Ok(read)
+    }
+}
+
+/// The names in the first line of a file that should have a header.
+fn header_names(first: &ByteRecord, choice: &Choice) -> Result<Vec<String>, String> {
+    let name = |name: &[u8]| String::from_utf8_lossy(name).trim().to_owned();
+    let names: Vec<String> = first.iter().map(name).collect();
+    // Who names a column by it says that it is a name.
+    let is_named = || names.iter().any(|name| header::may_be_a_cell(name) && choice.names(name));
+    match header::data(&names).filter(|_| !is_named()) {
+        None => Ok(names),
+        Some(cell) => Err(format!(
+            "the first line is a row of data, by its `{}`; a header with the names of the columns is needed, or say \
+             that there is none (--no-header), or that it is a name (--values, --ignore)",
+            shown(cell.as_bytes())
+        )),
     }
 }
 

@@ -41,6 +41,11 @@ impl Sample {
         self.unread[column]
     }
 
+    /// Whether a column is of a type that is read.
+    pub(super) fn is_read(&self, column: usize) -> bool {
+        self.unread[column].is_none()
+    }
+
     /// The cells of a column.
     pub(super) fn cells(&self, column: usize) -> impl Iterator<Item = &[u8]> + Clone {
         self.lined_cells(column).map(|(_, cell)| cell)

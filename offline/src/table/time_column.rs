@@ -29,9 +29,8 @@ pub(super) fn find(
     series: Option<usize>,
     order: Option<DateOrder>,
 ) -> Result<(usize, TimeFormat), String> {
-    let is_read = |column: &usize| sample.unread(*column).is_none();
-    let all =
-        (0..names.len()).filter(free).filter(is_read).filter(|column| has_times_throughout(sample, *column));
+    let may_be = |column: &usize| sample.is_read(*column) && has_times_throughout(sample, *column);
+    let all = (0..names.len()).filter(free).filter(may_be);
     let mut named_month = None;
     for column in all.clone() {
         let has_numbers = present(sample, column).any(is_number);
@@ -66,7 +65,7 @@ fn no_time(
     sample: &Sample,
     order: Option<DateOrder>,
 ) -> String {
-    let is_read = |column: &usize| sample.unread(*column).is_none();
+    let is_read = |column: &usize| sample.is_read(*column);
     let named_like_it = free.clone().find(|column| is_like_a_time(&names[*column]));
     let Some(column) = named_like_it.or(free.clone().find(is_read)).or(free.next()) else {
         return "all are chosen for something else, or left out".to_owned();
