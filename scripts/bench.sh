@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, each figure beside its peer's in one run. Arguments choose: `scripts/bench.sh detector latency`; all
-# without, but for `million`, which takes minutes and some GB of memory and disk. Leave the machine alone while it runs.
+# without, but for `million` and `lookalikes`, which take minutes and some GB of memory or disk. Leave the machine alone while it runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/needs.sh
@@ -27,12 +27,13 @@ measure() {
     anomalies) "$release/generated_anomalies" ;;
     scores) "$release/generated_scores" ;;
     fields) "$release/struck_fields" ;;
+    lookalikes) bench/lookalikes/run.sh ;;
     incidents) "$release/incidents" ;;
     peers) bench/river/run.sh ;;
     robustness | halves | quality)
         if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi
         ;;
-    *) echo "no benchmark is named $1: ${all[*]} and million are" >&2; exit 2 ;;
+    *) echo "no benchmark is named $1: ${all[*]}, million and lookalikes are" >&2; exit 2 ;;
     esac
 }
 

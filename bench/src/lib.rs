@@ -5,7 +5,7 @@ pub mod forest;
 pub mod parallel;
 pub mod replay;
 
-use kizashi_models::detector::{DefaultDetector, Parameters};
+use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
 use kizashi_models::snapshot::{Snapshot, SnapshotError, detector};
 use kizashi_proto::v1::{PutRecord, PutRecordsRequest, records_client::RecordsClient};
 use std::time::Duration;
@@ -18,6 +18,35 @@ use tonic::transport::Channel;
 pub fn detector_of(parameters: &Parameters) -> Result<DefaultDetector, SnapshotError> {
     let bytes = detector::write(parameters, "a benchmark", Default::default())?;
     DefaultDetector::from_snapshot(&Snapshot::parse(&bytes)?)
+}
+
+/// The service's detector but for what arguments of the form NAME=VALUE say.
+///
+/// # Errors
+/// Where one is not of that form, names no parameter, or has a value that is none or out of its range.
+pub fn detector_with(
+    arguments: impl IntoIterator<Item = String>,
+) -> Result<DefaultDetector, Box<dyn std::error::Error>> {
+    let mut parameters = Parameters::default();
+    for argument in arguments {
+        let (name, value) =
+            argument.split_once('=').ok_or_else(|| format!("{argument}: NAME=VALUE is expected"))?;
+        let value = value.parse().map_err(|error| format!("{argument}: {error}"))?;
+        parameters = parameters.with(name, value).ok_or_else(|| format!("{name} is no parameter"))?;
+    }
+    Ok(detector_of(&parameters)?)
+}
+
+/// Anomaly scores by row of a series' `values`, which are those of `fields` fields, row by row; NaN is a missing one.
+pub fn own_scores(detector: &DefaultDetector, times_ms: &[i64], values: &[f64], fields: usize) -> Vec<f64> {
+    let mut state = detector.new_state(&vec![None; fields]);
+    let mut out = Scored::default();
+    let rows = times_ms.iter().zip(values.chunks(fields));
+    rows.map(|(time_ms, values)| {
+        detector.step(&mut state, *time_ms, values, &mut out);
+        out.anomaly_score
+    })
+    .collect()
 }
 
 /// The `q`-quantile of sorted durations, in milliseconds; NaN where there are none.

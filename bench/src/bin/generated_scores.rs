@@ -6,8 +6,7 @@
 //! many alerts are false there. NAME=VALUE is a parameter of the detector to try in place of the service's: 0 for a weight
 //! shows what it is for. With `--features peers` the same of a random cut forest.
 
-use kizashi_bench::{detector_of, parallel::on_all_cores};
-use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};
+use kizashi_bench::{detector_with, own_scores, parallel::on_all_cores};
 use kizashi_offline::event_score::{EventScore, Labels, Rules, score, score_at};
 use kizashi_offline::generate::{
     Kind, Labelled, Machine, Process, Random, failing, labelled, machine, process,
@@ -54,7 +53,7 @@ impl Series {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let detector = detector_with(std::env::args().skip(1))?;
-    let own = |series: &Series| own_scores(&detector, series);
+    let own = |series: &Series| own_scores(&detector, &series.times, &series.values, series.fields);
     table("", own)?;
     #[cfg(feature = "peers")]
     table("forest", |series: &Series| kizashi_bench::forest::scores(&series.values, series.fields))?;
@@ -130,33 +129,8 @@ fn processes_together(seed: u64) -> Series {
     Series { windows, times, fields, values, ..Series::default() }
 }
 
-/// The service's detector, but for what the arguments say.
-fn detector_with(
-    arguments: impl Iterator<Item = String>,
-) -> Result<DefaultDetector, Box<dyn std::error::Error>> {
-    let mut parameters = Parameters::default();
-    for argument in arguments {
-        let (name, value) =
-            argument.split_once('=').ok_or_else(|| format!("{argument}: NAME=VALUE is expected"))?;
-        let value = value.parse().map_err(|error| format!("{argument}: {error}"))?;
-        parameters = parameters.with(name, value).ok_or_else(|| format!("{name} is no parameter"))?;
-    }
-    Ok(detector_of(&parameters)?)
-}
-
 fn print_row(name: &str, found: &EventScore) {
     println!("| {name} | {} | {:.3} | {:.3} |", found.events, found.f1, found.recall_at_1_in_5000);
-}
-
-fn own_scores(detector: &DefaultDetector, series: &Series) -> Vec<f64> {
-    let mut state = detector.new_state(&vec![None; series.fields]);
-    let mut out = Scored::default();
-    let rows = series.times.iter().zip(series.values.chunks(series.fields));
-    rows.map(|(time_ms, values)| {
-        detector.step(&mut state, *time_ms, values, &mut out);
-        out.anomaly_score
-    })
-    .collect()
 }
 
 /// Series of which all rows have a score.
