@@ -12,7 +12,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 12;
+const STATE_VERSION: u8 = 13;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -72,9 +72,9 @@ impl Evidence {
 
 /// A field that is still by so much is said to be.
 const STILL: f64 = 0.5;
-/// What the onset of a field by itself counts for in that of a vector, beside distances that say more of fields that hang
-/// together: so much, by the fourth root of their number, since of many fields one or another shows something new more often.
-const ONSET_ALONE: f64 = 4.5;
+/// What counts of how a vector's fields stand to each other, which is larger than what one of them shows by itself, so that
+/// an onset of a vector and one of a single value are of one size where they are as rare.
+const ONSET_TOGETHER: f64 = 0.23;
 /// What is surprising by its evidence, or by its onset, is this much less so than by either alone: of a single value little,
 /// as both are made of the same novelty,
 const TWO_LOOKS: f64 = 0.1;
@@ -212,7 +212,7 @@ impl Detector for DefaultDetector {
             // The first was alone so far.
             2 => {
                 let first = Member::grown(state.count, state.tail.clone(), state.maximum);
-                // Onsets of vectors are of another size.
+                // Those of vectors are of another kind.
                 (state.maximum, state.rarity) = (0.0, Rarity::new());
                 state.push_member(first);
                 state.push_member(Member::new());
@@ -267,12 +267,10 @@ impl Detector for DefaultDetector {
         } else {
             parameters.candidate(evidence.news, surprise)
         };
-        let candidate = parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
-        out.onset = if is_vector {
-            ONSET_ALONE / (values.len() as f64).sqrt().sqrt() * evidence.alone()
-        } else {
-            0.0
-        };
+        let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
+        let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
+        // Of many fields one or another shows something new more often.
+        out.onset = if is_vector { evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
         if candidate > state.maximum {
             out.onset = out.onset.max(candidate);
         }

@@ -36,6 +36,8 @@ const BAND_STEP: f64 = 0.5;
 const ONCE_USUAL: usize = 2;
 /// What a further one takes from the novelty of a value: two halve it.
 const ONCE_WEIGHT: f64 = 0.5;
+/// What a value itself counts for, where all of it does without, beside a season or a rhythm that says what it should be.
+const VALUE_BESIDE: f64 = 0.6;
 /// Bound of the standardised error that the sustained one is the mean of.
 const SUSTAINED_BOUND: f64 = 10.0;
 
@@ -401,7 +403,9 @@ impl Field {
         let cell = of_value.cell(value);
         let once = of_value.once_elsewhere(cell).saturating_sub(ONCE_USUAL);
         let new = of_value.novelty_in(cell, value, keep);
-        novelty += parameters.weight_value / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
+        let beside = [forecast.is_seasonal, forecast.is_rhythmic].into_iter().filter(|is| *is);
+        let weight = beside.fold(parameters.weight_value, |weight, _| VALUE_BESIDE * weight);
+        novelty += weight / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
         let mut count = |lattice: usize, at: f64, weight: f64| {
             let new = self.lattices[lattice].novelty(at, keep);
             novelty += weight * new * new;

@@ -27,8 +27,11 @@ const OF_A_FIELD: Belief = Belief { always: 0.25, explained: 1.5, news: 0.85 };
 const OF_ALL: Belief = Belief { always: 0.3, explained: 1.5, news: 1.0 };
 
 /// What counts of a field that never moves, where all of one that always does counts: a command or a mode that switches
-/// now and then is new, and far from where it was, each time, and so is what the process then does.
-const OF_A_STATE: f64 = 0.5;
+/// now and then is new, and far from where it was, each time, and so is what the process then does. So much of its onset by
+/// itself,
+const ONSET_OF_A_STATE: f64 = 0.25;
+/// and so much of its distance from what the others say.
+const BELIEF_OF_A_STATE: f64 = 0.5;
 /// The share of values that differ from the one before at which a field is a little more a quantity than a state: readings
 /// are rounded, and often the same for a while.
 const MOVING: f64 = 0.1;
@@ -106,7 +109,7 @@ impl Member {
         if !is_onset {
             return Alone::default();
         }
-        let onset = candidate * self.weight();
+        let onset = candidate * self.weight(ONSET_OF_A_STATE);
         Alone { onset, shared: self.liveliness() * onset }
     }
 
@@ -115,9 +118,9 @@ impl Member {
         self.moves * (1.0 + MOVING) / (self.moves + MOVING)
     }
 
-    /// What counts of what the field shows by itself and beside the others.
-    fn weight(&self) -> f64 {
-        OF_A_STATE + (1.0 - OF_A_STATE) * self.liveliness()
+    /// What counts of the field, where so much does of a state.
+    fn weight(&self, of_a_state: f64) -> f64 {
+        of_a_state + (1.0 - of_a_state) * self.liveliness()
     }
 
     /// Takes in what the field showed that is new: 0 where it is missing.
@@ -127,7 +130,7 @@ impl Member {
 
     /// How far what the others say of the field is believed, where they explain so much of its variance.
     pub(super) fn believed(&self, explained: f64) -> f64 {
-        self.weight() * OF_A_FIELD.of(explained, self.news)
+        self.weight(BELIEF_OF_A_STATE) * OF_A_FIELD.of(explained, self.news)
     }
 
     pub(super) fn encode(&self, out: &mut Encoder) {
@@ -152,7 +155,7 @@ impl Member {
 /// How far the distance of all `members` together is believed, where of a field's variance the others explain so much in the
 /// mean.
 pub(super) fn believed_of_all(members: &[Member], explained: f64) -> f64 {
-    let weights: f64 = members.iter().map(Member::weight).sum();
+    let weights: f64 = members.iter().map(|member| member.weight(BELIEF_OF_A_STATE)).sum();
     let news = members.iter().fold(0.0, |news: f64, member| news.max(member.news));
     weights / members.len() as f64 * OF_ALL.of(explained, news)
 }
@@ -189,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_to_a_state_counts_half_and_adds_nothing_to_what_is_new_to_others() {
+    fn what_is_new_to_a_state_counts_a_quarter_and_adds_nothing_to_what_is_new_to_others() {
         let onset = |every| moving(every).onset(&judged(2.0, 0.3), || false, &Parameters::default());
         let (quantity, rounded, state) = (onset(1), onset(4), onset(500));
         assert_eq!(quantity.shared, quantity.onset, "{quantity:?}");
-        assert!(rounded.onset > 0.85 * quantity.onset, "{rounded:?} of {quantity:?}");
-        assert!(state.onset < 0.55 * quantity.onset, "{state:?} of {quantity:?}");
-        assert!(state.onset > 0.5 * quantity.onset, "{state:?} of {quantity:?}");
+        assert!(rounded.onset > 0.8 * quantity.onset, "{rounded:?} of {quantity:?}");
+        assert!(state.onset < 0.3 * quantity.onset, "{state:?} of {quantity:?}");
+        assert!(state.onset > 0.25 * quantity.onset, "{state:?} of {quantity:?}");
         assert!(state.shared < 0.05 * state.onset, "{state:?}");
         assert!(moving(500).believed(0.9) < 0.55, "and of others less is believed");
     }
