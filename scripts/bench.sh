@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures, each figure beside its peer's in one run. Arguments choose: `scripts/bench.sh detector latency`; all
-# without, but for `million` and `lookalikes`, which take minutes and some GB of memory or disk. Leave the machine alone while it runs.
+# without, but for `million` and `lookalikes`, which take minutes and some GB of memory or disk. Leave the machine alone
+# while it runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/needs.sh

@@ -21,7 +21,7 @@ fi
 if [[ ! -d .cache/kinesalite/node_modules/kinesalite ]]; then
     npm install --silent --no-fund --no-audit --prefix .cache/kinesalite "kinesalite@$kinesalite_version"
 fi
-tests/python/setup.sh
+scripts/python_environment.sh .venv tests/python/requirements.txt
 
 # Under the repository, and so on its disk: /tmp may be memory.
 data=$(mktemp -d .cache/bench-http.XXXXXX)

@@ -1,5 +1,5 @@
 """A labelled file: columns of numbers, and the windows of rows in which something is wrong."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,18 +17,15 @@ class Rules:
 @dataclass
 class Labelled:
     """One file of a set. `columns` are of equal length, in their order in the file; NaN is written as an empty cell.
-    `windows` are pairs of row numbers from 0, first and last, both inside, in order, which neither touch nor overlap."""
+    `windows` are pairs of row numbers from 0, first and last, both inside, in order; they neither touch nor overlap."""
 
     columns: dict[str, np.ndarray]
-    windows: list[tuple[int, int]] = field(default_factory=list)
-    step_seconds: float = 60.0
-
-    def rows(self) -> int:
-        return len(next(iter(self.columns.values())))
+    windows: list[tuple[int, int]]
+    step_seconds: float
 
     def check(self) -> None:
         """That the file is what it says."""
-        rows = self.rows()
+        rows = len(next(iter(self.columns.values())))
         for name, values in self.columns.items():
             assert len(values) == rows, f"{name} has {len(values)} rows, not {rows}"
             assert not np.isinf(values).any(), f"{name} is infinite somewhere"

@@ -8,28 +8,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 draw=${1:-1}
 shift || true
-numpy_version=2.4.6
 source scripts/needs.sh
 needs cargo python3
 
-target=$(target_folder)
 cargo build --quiet --release --package kizashi-bench --bin labelled_sets
-venv=.cache/lookalikes/python
-if [[ $(cat "$venv/version" 2>/dev/null) != "$numpy_version" ]]; then
-    echo "installing numpy $numpy_version into $venv"
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "numpy==$numpy_version"
-    echo "$numpy_version" >"$venv/version"
-fi
-
-sets=.cache/lookalikes/draw-$draw
-kinds=("$@")
-if ((!$#)); then
-    mapfile -t kinds < <(basename --suffix=.py --multiple bench/lookalikes/kinds/[a-z]*.py)
-fi
-for kind in "${kinds[@]}"; do
-    if [[ ! -e $sets/$kind/labels.json || bench/lookalikes/kinds/$kind.py -nt $sets/$kind/labels.json ]]; then
-        "$venv/bin/python" bench/lookalikes/make.py --draw "$draw" "$sets" "$kind"
-    fi
-done
-"$target/release/labelled_sets" "${kinds[@]/#/$sets/}"
+python=.cache/lookalikes/python
+scripts/python_environment.sh "$python" bench/lookalikes/requirements.txt
+folders=$("$python/bin/python" bench/lookalikes/make.py --draw "$draw" ".cache/lookalikes/draw-$draw" "$@")
+mapfile -t sets <<<"$folders"
+"$(target_folder)/release/labelled_sets" "${sets[@]}"

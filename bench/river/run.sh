@@ -8,19 +8,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rows=${1:-4000}
-river_version=0.26.1
 source scripts/needs.sh
 needs cargo python3
 
 target=$(target_folder)
 cargo build --quiet --release --package kizashi-bench --bin generated_speed
 venv=.cache/river
-if [[ $(cat "$venv/version" 2>/dev/null) != "$river_version" ]]; then
-    echo "installing river $river_version into $venv"
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "river==$river_version"
-    echo "$river_version" >"$venv/version"
-fi
+scripts/python_environment.sh "$venv" bench/river/requirements.txt
 
 series=$(mktemp .cache/generated.XXXXXX.csv)
 trap 'rm -f "$series"' EXIT

@@ -3,7 +3,7 @@
 # names the binary; without it, it is built.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests/python/setup.sh
+scripts/python_environment.sh .venv tests/python/requirements.txt
 if [[ -z ${KIZASHI_BIN:-} ]]; then
     cargo build --quiet --bin kizashi
     KIZASHI_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/kizashi"

@@ -1,11 +1,11 @@
-"""Draws that several kinds share: correlated noise, places for windows, the rhythm of a day."""
+"""What several kinds share: correlated noise, places for windows, the rhythm of a day."""
 from itertools import accumulate
 
 import numpy as np
 
 
 def correlated(rng: np.random.Generator, rows: int, decay: float) -> np.ndarray:
-    """Noise of variance 1, each row of which keeps `decay` of the row before."""
+    """Noise of variance 1, each row of which keeps `decay` of the row before; already under way in the first."""
     shocks = (rng.standard_normal(rows) * np.sqrt(1 - decay * decay)).tolist()
     value, kept = float(rng.standard_normal()), []
     for shock in shocks:
@@ -14,18 +14,42 @@ def correlated(rng: np.random.Generator, rows: int, decay: float) -> np.ndarray:
     return np.array(kept)
 
 
+def wander(rng, shape, keep: float, deviation: float = 1.0) -> np.ndarray:
+    """Noise that settles at this deviation, each row of which keeps `keep` of the row before; it sets out from about 0.
+    `shape` is the number of rows, or that and of columns which have nothing in common."""
+    kicks = rng.normal(0, deviation * np.sqrt(1 - keep * keep), shape)
+    return np.array(list(accumulate(kicks, lambda held, kick: keep * held + kick)))
+
+
+def lagged(values: np.ndarray, keep: float, start: float | None = None) -> np.ndarray:
+    """What follows `values` with a lag, as water in a tank does: from `start` on, or from the first of them."""
+    held = accumulate(values, lambda held, now: keep * held + (1 - keep) * now, initial=start)
+    return np.array(list(held)[-len(values):])
+
+
+def apart(rng, rows, lengths, first, gap):
+    """Begins of windows of these lengths, in order and at least `gap` rows apart."""
+    cuts = np.sort(rng.integers(0, rows - first - sum(lengths) - gap * len(lengths) + 1, len(lengths)))
+    return [int(first + cut + sum(lengths[:i]) + gap * i) for i, cut in enumerate(cuts)]
+
+
 def places(rng: np.random.Generator, rows: int, lengths, first: int, gap: int) -> list[tuple[int, int]]:
     """Windows of these lengths in random order, none before the row `first`, at least `gap` rows apart; those that
     don't fit are left out."""
     lengths = [int(n) for n in rng.permutation(np.asarray(lengths, int))]
     while lengths and sum(lengths) + gap * len(lengths) > rows - first:
         lengths.remove(max(lengths))
-    cuts = np.sort(rng.integers(0, rows - first - sum(lengths) - gap * len(lengths) + 1, len(lengths)))
-    windows, taken = [], first
-    for cut, length in zip(cuts, lengths):
-        windows.append((int(taken + cut), int(taken + cut + length - 1)))
-        taken += length + gap
-    return windows
+    return [(begin, begin + n - 1) for begin, n in zip(apart(rng, rows, lengths, first, gap), lengths)]
+
+
+def joined(windows) -> list[tuple[int, int]]:
+    """Windows, in the order of their begins, of which those that touch or overlap are one."""
+    found = []
+    for first, last in windows:
+        if found and first <= found[-1][1] + 1:
+            first, last = found[-1][0], max(last, found.pop()[1])
+        found.append((first, last))
+    return found
 
 
 def day_shape(rng: np.random.Generator, phase: np.ndarray, harmonics: int = 4) -> np.ndarray:
@@ -44,26 +68,6 @@ def bump(length: int, form: str) -> np.ndarray:
     if form == "ramp":
         return 0.15 + 0.85 * at
     return np.minimum(1, 0.2 + 1.6 * np.minimum(at, 1 - at))
-
-
-def apart(rng, rows, lengths, first, gap):
-    """Begins of windows of these lengths, in order and at least `gap` rows apart."""
-    cuts = np.sort(rng.integers(0, rows - first - sum(lengths) - gap * len(lengths) + 1, len(lengths)))
-    return [int(first + cut + sum(lengths[:i]) + gap * i) for i, cut in enumerate(cuts)]
-
-
-def wander(rng, rows, keep):
-    """Noise of spread 1 that keeps `keep` of its last value."""
-    steps = rng.normal(0, np.sqrt(1 - keep ** 2), rows)
-    for row in range(1, rows):
-        steps[row] += keep * steps[row - 1]
-    return steps
-
-
-def drift(rng, rows: int, keep: float, width: float) -> np.ndarray:
-    """Correlated noise of standard deviation `width`."""
-    kicks = rng.normal(0, width * np.sqrt(1 - keep * keep), rows)
-    return np.fromiter(accumulate(kicks, lambda held, kick: keep * held + kick), float, rows)
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:

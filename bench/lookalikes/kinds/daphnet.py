@@ -9,7 +9,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import smooth
+from ._draws import joined, smooth
 
 FILES = 26
 RULES = Rules(late=60, quiet=128, probation=640)
@@ -106,9 +106,4 @@ def make(rng, number: int) -> Labelled:
                       + rng.normal(0, 7, rows) + reach[axis] * 0.18 * walking * rng.normal(0, 1, rows))
             grain = GRAIN[place]
             columns[f"{place}_{name}"] = np.trunc(np.clip(np.round(signal / grain), -340, 340) * grain)
-    joined = []
-    for first, last in windows:
-        if joined and first <= joined[-1][1] + 1:
-            first = joined.pop()[0]
-        joined.append((first, min(last, rows - 1)))
-    return Labelled(columns, joined, 1 / RATE)
+    return Labelled(columns, joined((first, min(last, rows - 1)) for first, last in windows), 1 / RATE)

@@ -9,7 +9,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import drift
+from ._draws import joined, wander
 
 FILES = 30
 RULES = Rules(late=60, quiet=100, probation=1000)
@@ -86,7 +86,7 @@ def disturbances(rng, rows: int, rate: int) -> np.ndarray:
     out = np.empty((rows, 2))
     for lead in range(2):
         out[:, lead] = (rng.uniform(0.02, 0.12) * np.sin(2 * np.pi * t / rng.uniform(3, 5.5) + rng.uniform(0, 6))
-                        + drift(rng, rows, 1 - 0.6 / rate, rng.uniform(0.02, 0.15))
+                        + wander(rng, rows, 1 - 0.6 / rate, rng.uniform(0.02, 0.15))
                         + rng.uniform(0, 0.012) * np.sin(2 * np.pi * 60 * t)
                         + rng.normal(0, rng.uniform(0.006, 0.02), rows))
     for _ in range(rng.poisson(2.5)):
@@ -102,14 +102,7 @@ def disturbances(rng, rows: int, rate: int) -> np.ndarray:
 
 def spans(beats: list, rate: int) -> list[tuple[int, int]]:
     """A window for every premature beat, neighbours joined."""
-    windows = []
-    for at, _, kind in beats:
-        if kind != "N":
-            first, last = int((at - 0.15) * rate), int((at + 0.35) * rate)
-            if windows and first <= windows[-1][1] + 1:
-                first = windows.pop()[0]
-            windows.append((first, last))
-    return windows
+    return joined((int((at - 0.15) * rate), int((at + 0.35) * rate)) for at, _, kind in beats if kind != "N")
 
 
 def make(rng, number: int) -> Labelled:

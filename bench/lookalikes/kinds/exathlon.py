@@ -10,6 +10,8 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
+from ._draws import joined
+
 FILES = 24
 RULES = Rules(late=40, quiet=120, probation=500)
 
@@ -154,7 +156,5 @@ def make(rng, number: int) -> Labelled:
         after = delay[last:rows] > 3 * np.median(delay)
         still = len(after) if after.all() else max(int(np.argmin(after)), 20)
         end = rows - 1 if kind == "burst until crash" else min(last + still, rows - 1)
-        if windows and first <= windows[-1][1] + 1:
-            first, end = windows[-1][0], max(end, windows.pop()[1])
         windows.append((first, end))
-    return Labelled({name: values[:rows] for name, values in columns.items()}, windows, 1.0)
+    return Labelled({name: values[:rows] for name, values in columns.items()}, joined(windows), 1.0)

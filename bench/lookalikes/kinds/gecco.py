@@ -6,13 +6,11 @@ coarse digits; flows which operators step up and down and to which quality answe
 of sensors, missing rows. Events are rare (about one row in a hundred) and last minutes to a few hours: contaminations
 that move several qualities against their usual bond, from plain to hardly visible. Spikes of single sensors and changes
 of operation are not events."""
-from itertools import accumulate
-
 import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import drift
+from ._draws import lagged, wander
 
 FILES = 24
 RULES = Rules(late=30, quiet=120, probation=1000)
@@ -23,11 +21,6 @@ REACH = {"Tp": 0.25, "Cl": -0.06, "pH": -0.12, "Redox": -30.0, "Leit": 12.0, "Tr
 DIGITS = {"Tp": 1, "Cl": 2, "pH": 2, "Redox": 0, "Leit": 0, "Trueb": 3, "Cl_2": 3, "Fm": 0, "Fm_2": 0}
 
 
-def lagged(values: np.ndarray, keep: float) -> np.ndarray:
-    """What follows `values` with a lag, as water in a tank does."""
-    return np.fromiter(accumulate(values, lambda held, now: keep * held + (1 - keep) * now), float, len(values))
-
-
 def flow(rng, rows: int, level: float) -> np.ndarray:
     """A flow in the steps in which pumps are set."""
     settings = level * np.sort(rng.uniform(0.7, 1.25, rng.integers(3, 7)))
@@ -36,7 +29,7 @@ def flow(rng, rows: int, level: float) -> np.ndarray:
         length = int(rng.exponential(rng.choice([120, 600, 1500]))) + 20
         target[at:at + length] = rng.choice(settings)
         at += length
-    return lagged(target, 0.6) + rng.normal(0, level * 0.006, rows) + drift(rng, rows, 0.98, level * 0.008)
+    return lagged(target, 0.6) + rng.normal(0, level * 0.006, rows) + wander(rng, rows, 0.98, level * 0.008)
 
 
 def normal_water(rng, rows: int) -> dict:
@@ -46,16 +39,16 @@ def normal_water(rng, rows: int) -> dict:
     draw = lagged((flows[0] - flows[0].mean()) / flows[0].std(), 0.985)
     other = lagged((flows[1] - flows[1].mean()) / flows[1].std(), 0.985)
     day = np.sin(2 * np.pi * (t / DAY + rng.random()))
-    source = drift(rng, rows, 0.9995, 1.0)
-    chlorine = rng.uniform(0.12, 0.19) + drift(rng, rows, 0.998, 0.008) + 0.006 * draw + 0.002 * day
-    ph = rng.uniform(8.25, 8.65) + drift(rng, rows, 0.9995, 0.03) + 0.015 * other + rng.normal(0, 0.004, rows)
+    source = wander(rng, rows, 0.9995, 1.0)
+    chlorine = rng.uniform(0.12, 0.19) + wander(rng, rows, 0.998, 0.008) + 0.006 * draw + 0.002 * day
+    ph = rng.uniform(8.25, 8.65) + wander(rng, rows, 0.9995, 0.03) + 0.015 * other + rng.normal(0, 0.004, rows)
     columns = {
         "Tp": rng.uniform(4, 11) + rng.normal(0, 0.4) * t / rows + 0.06 * day + 0.08 * source + 0.03 * draw,
         "Cl": chlorine + rng.normal(0, 0.002, rows), "pH": ph,
         "Redox": rng.uniform(720, 775) + 180 * (chlorine - chlorine.mean()) - 60 * (ph - ph.mean())
-        + drift(rng, rows, 0.999, 3) + rng.normal(0, 0.7, rows),
+        + wander(rng, rows, 0.999, 3) + rng.normal(0, 0.7, rows),
         "Leit": rng.uniform(195, 225) + 2.5 * source + 1.5 * other + rng.normal(0, 0.4, rows),
-        "Trueb": rng.uniform(0.011, 0.022) + np.abs(drift(rng, rows, 0.99, 0.002)) + rng.gamma(0.3, 0.0012, rows),
+        "Trueb": rng.uniform(0.011, 0.022) + np.abs(wander(rng, rows, 0.99, 0.002)) + rng.gamma(0.3, 0.0012, rows),
         "Cl_2": lagged(chlorine, 0.97) - rng.uniform(0.01, 0.04) + rng.normal(0, 0.0012, rows),
         "Fm": flows[0], "Fm_2": flows[1]}
     # A change of pumps stirs up what lies in the pipes.

@@ -10,15 +10,11 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
+from ._draws import apart
+
 FILES = 24
 RULES = Rules(late=60, quiet=120, probation=900)
 CYCLE = 60
-
-
-def apart(rng, cycles, lengths, first, gap):
-    """Begins of spells of these lengths, in order and at least `gap` cycles apart."""
-    cuts = np.sort(rng.integers(0, cycles - first - sum(lengths) - gap * len(lengths) + 1, len(lengths)))
-    return [int(first + cut + sum(lengths[:i]) + gap * i) for i, cut in enumerate(cuts)]
 
 
 def load_cycle(rng):

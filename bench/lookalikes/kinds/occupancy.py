@@ -5,22 +5,16 @@ Kept: temperature, humidity, light, CO2 and humidity ratio each minute over a we
 people; lamps forgotten on over night, cleaners, slow breath of CO2, the sensors' fine digits and odd levels of light.
 Windows are visits of minutes to half a day, as a camera saw them, a fifth of all rows, on working days only. The first
 hours, which the real files have too, are an evening and a night."""
-from itertools import accumulate
-
 import numpy as np
 
 from labelled import Labelled, Rules
+
+from ._draws import lagged
 
 FILES = 26
 RULES = Rules(late=20, quiet=60, probation=500)
 
 DAY = 1440
-
-
-def lagged(values: np.ndarray, keep: float, start: float) -> np.ndarray:
-    """What follows `values` with a lag."""
-    return np.fromiter(accumulate(values, lambda held, now: keep * held + (1 - keep) * now, initial=start), float,
-                       len(values) + 1)[1:]
 
 
 def visits(rng, rows: int, begin: int) -> np.ndarray:

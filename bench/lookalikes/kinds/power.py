@@ -10,7 +10,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import drift
+from ._draws import joined, wander
 
 FILES = 26
 RULES = Rules(late=24, quiet=72, probation=1000)
@@ -73,7 +73,7 @@ def make(rng, number: int) -> Labelled:
         presence[(week == 4) & (kind == 0)] *= rng.uniform(0.88, 1)
         working = office(hours, rng.uniform(6.5, 8), rng.uniform(16.5, 18.5), rng.uniform(0.02, 0.12))
         values = rng.uniform(650, 850) + rng.uniform(900, 1200) * np.repeat(presence, per_day) * working
-        values += 60 * year * (1 + working) + drift(rng, rows, 0.9, 28) + drift(rng, rows, 0.998, 35)
+        values += 60 * year * (1 + working) + wander(rng, rows, 0.9, 28) + wander(rng, rows, 0.998, 35)
     else:
         presence = np.where(week == 5, 0.72, presence)
         presence[(week == 6) | off] = rng.normal(0.45, 0.05, days)[(week == 6) | off]
@@ -81,17 +81,12 @@ def make(rng, number: int) -> Labelled:
         values = rng.uniform(18000, 22000) + 15000 * drawn + 1800 * year + 5000 * np.repeat(presence - 0.7, per_day)
         # August, when the country rests, is slow and no anomaly.
         rest = np.exp(-0.5 * ((np.arange(days) - rng.integers(40, 365)) / 9) ** 2) * rng.uniform(1500, 4500)
-        values += drift(rng, rows, 0.97, 700) + rng.normal(0, 130, rows) - np.repeat(rest, per_day)
+        values += wander(rng, rows, 0.97, 700) + rng.normal(0, 130, rows) - np.repeat(rest, per_day)
         values *= rng.uniform(0.05, 1)
     odd = (kind > 0) & (week < (5 if dutch else 6))
     if not dutch and rng.random() < 0.4:
         day = int(rng.choice(np.flatnonzero(~odd & (np.arange(days) > 0.15 * days))))
         values[day * per_day:(day + 1) * per_day] = tamper(rng, values[day * per_day:(day + 1) * per_day])
         odd[day] = True
-    windows = []
-    for day in np.flatnonzero(odd):
-        first, last = int(day) * per_day, int(day + 1) * per_day - 1
-        if windows and first <= windows[-1][1] + 1:
-            first = windows.pop()[0]
-        windows.append((first, last))
+    windows = joined((int(day) * per_day, int(day + 1) * per_day - 1) for day in np.flatnonzero(odd))
     return Labelled({"demand": np.round(np.maximum(values, 0))}, windows, 86400 / per_day)

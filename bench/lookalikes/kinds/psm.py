@@ -9,7 +9,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import drift
+from ._draws import wander
 
 FILES = 20
 RULES = Rules(late=30, quiet=120, probation=500)
@@ -22,14 +22,14 @@ def causes(rng, rows: int) -> np.ndarray:
     """What moves the columns: load, memory, disk, network, errors."""
     t = np.arange(rows)
     day = 2 * np.pi * (t / DAY + rng.random())
-    load = 0.5 + 0.2 * np.sin(day) + 0.07 * np.sin(2 * day + rng.uniform(0, 6)) + drift(rng, rows, 0.97, 0.04)
+    load = 0.5 + 0.2 * np.sin(day) + 0.07 * np.sin(2 * day + rng.uniform(0, 6)) + wander(rng, rows, 0.97, 0.04)
     filling = np.cumsum(rng.gamma(1, 1, rows) * (0.5 + load))
-    memory = 0.45 + 0.35 * (filling % rng.uniform(1200, 4000)) / 4000 + drift(rng, rows, 0.99, 0.02)
-    disk = 0.3 + drift(rng, rows, 0.995, 0.06) + 0.02 * rng.gamma(0.5, 1, rows)
+    memory = 0.45 + 0.35 * (filling % rng.uniform(1200, 4000)) / 4000 + wander(rng, rows, 0.99, 0.02)
+    disk = 0.3 + wander(rng, rows, 0.995, 0.06) + 0.02 * rng.gamma(0.5, 1, rows)
     job = (t + int(rng.integers(DAY))) % DAY < rng.integers(15, 90)
     disk[job] += rng.uniform(0.15, 0.4)
-    network = 0.25 + 0.6 * (load - 0.3) + drift(rng, rows, 0.8, 0.03)
-    errors = 0.15 + 0.05 * rng.gamma(0.4, 1, rows) + drift(rng, rows, 0.9, 0.01)
+    network = 0.25 + 0.6 * (load - 0.3) + wander(rng, rows, 0.8, 0.03)
+    errors = 0.15 + 0.05 * rng.gamma(0.4, 1, rows) + wander(rng, rows, 0.9, 0.01)
     found = np.array([load, memory, disk, network, errors])
     for _ in range(rng.poisson(rows / 2500)):
         # A deployment: another level from now on, which is normal.

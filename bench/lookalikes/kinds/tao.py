@@ -10,7 +10,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import drift
+from ._draws import wander
 
 FILES = 24
 RULES = Rules(late=10, quiet=60, probation=800)
@@ -23,11 +23,11 @@ def weather(rng, rows: int) -> np.ndarray:
     t = np.arange(rows)
     day = 2 * np.pi * (t / DAY + rng.random())
     season = np.sin(2 * np.pi * (t / (365 * DAY) + rng.random()))
-    front = drift(rng, rows, 0.998, 1.0)
-    wind = rng.uniform(4, 8) + 1.2 * season + 1.3 * front + drift(rng, rows, 0.93, 0.8) + rng.normal(0, 0.25, rows)
-    humidity = rng.uniform(76, 86) - 2 * season + 2.5 * drift(rng, rows, 0.997, 1) + drift(rng, rows, 0.9, 1.2)
+    front = wander(rng, rows, 0.998, 1.0)
+    wind = rng.uniform(4, 8) + 1.2 * season + 1.3 * front + wander(rng, rows, 0.93, 0.8) + rng.normal(0, 0.25, rows)
+    humidity = rng.uniform(76, 86) - 2 * season + 2.5 * wander(rng, rows, 0.997, 1) + wander(rng, rows, 0.9, 1.2)
     humidity += -1.2 * np.cos(day) - 0.8 * front + rng.normal(0, 0.4, rows)
-    sea = rng.uniform(24, 29) + 1.2 * season + drift(rng, rows, 0.9998, 0.5) + drift(rng, rows, 0.99, 0.08)
+    sea = rng.uniform(24, 29) + 1.2 * season + wander(rng, rows, 0.9998, 0.5) + wander(rng, rows, 0.99, 0.08)
     # Sun warms the surface on calm days only.
     sea += 0.25 * np.maximum(0, np.cos(day - 0.7)) * np.clip((7 - wind) / 4, 0, 1.5) + rng.normal(0, 0.012, rows)
     for _ in range(rng.poisson(rows / 250)):

@@ -10,7 +10,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import apart
+from ._draws import apart, wander
 
 FILES = 22
 RULES = Rules(late=30, quiet=100, probation=400)
@@ -47,19 +47,11 @@ FAULTS = {
     20: ("drift", {RECYCLE: 5, PRESSURE: 2}), 21: ("frozen", {C_FEED: 0})}
 
 
-def wander(rng, rows, keep, width):
-    """Noise of spread 1 that keeps `keep` of its last value."""
-    steps = rng.normal(0, np.sqrt(1 - keep ** 2), (rows, width))
-    for row in range(1, rows):
-        steps[row] += keep * steps[row - 1]
-    return steps
-
-
 def loads_of(rng, manner, sizes, length):
     """What a disturbance adds to the loads while it is on."""
     add = np.zeros((length, 11))
     since = np.arange(length)
-    random = wander(rng, length, .93, 1)[:, 0]
+    random = wander(rng, length, .93)
     for loop, size in sizes.items():
         size = size * rng.uniform(.7, 1.2)
         shape = {"step": 1 - np.exp(-since / 4), "fading": np.exp(-since / 80), "random": random,
@@ -95,7 +87,7 @@ def make(rng, number):
     kinds = [1 + (number + k * 8) % 21 for k in range(rng.integers(1, 4))]
     lengths = [int(rng.integers(110, 150) if kind == 6 else rng.integers(140, 400)) for kind in kinds]
     begins = apart(rng, rows, lengths, 450, 200)
-    slow = wander(rng, rows, .985, 12)
+    slow = wander(rng, (rows, 12), .985)
     loads = .5 * slow[:, :11] + .4 * slow[:, 11:] * np.array([.5, 0, 0, .3, .2, .5, 1, .6, .4, .2, .4])
     stuck, frozen, windows = np.zeros((rows, 11)), np.zeros(rows, bool), []
     for kind, begin, length in zip(kinds, begins, lengths):
@@ -108,7 +100,7 @@ def make(rng, number):
         loads[begin:begin + length, C_FEED] += 3 * slow[begin:begin + length, 3] * (manner == "frozen")
         windows.append((begin, begin + length - 1))
     held, said = run(rng, loads, stuck, frozen)
-    white, lazy = rng.normal(0, 1, (rows, 22)), wander(rng, rows, .95, 2)
+    white, lazy = rng.normal(0, 1, (rows, 22)), wander(rng, (rows, 2), .95)
     seen = white.copy()
     seen[:, HELD] = held
     pressure, heat = held[:, PRESSURE], held[:, HEAT]

@@ -403,8 +403,12 @@ impl Field {
         let cell = of_value.cell(value);
         let once = of_value.once_elsewhere(cell).saturating_sub(ONCE_USUAL);
         let new = of_value.novelty_in(cell, value, keep);
-        let beside = [forecast.is_seasonal, forecast.is_rhythmic].into_iter().filter(|is| *is);
-        let weight = beside.fold(parameters.weight_value, |weight, _| VALUE_BESIDE * weight);
+        let mut weight = parameters.weight_value;
+        for says_it in [forecast.is_seasonal, forecast.is_rhythmic] {
+            if says_it {
+                weight *= VALUE_BESIDE;
+            }
+        }
         novelty += weight / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
         let mut count = |lattice: usize, at: f64, weight: f64| {
             let new = self.lattices[lattice].novelty(at, keep);
