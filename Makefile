@@ -30,7 +30,7 @@ soak:
 
 # Writes models/default.snapshot, byte for byte the same until offline/src/default_snapshot.rs or the method changes.
 default-snapshot:
-	cargo run --package kizashi-offline --bin default_snapshot -- models/default.snapshot
+	cargo run --release --package kizashi-offline --bin default_snapshot -- models/default.snapshot
 
 clean:
 	cargo clean

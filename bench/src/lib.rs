@@ -2,7 +2,6 @@
 
 #[cfg(feature = "peers")]
 pub mod forest;
-pub mod parallel;
 pub mod replay;
 
 use kizashi_models::detector::{DefaultDetector, Detector, Parameters, Scored};

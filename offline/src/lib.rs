@@ -7,4 +7,6 @@ pub mod default_snapshot;
 pub mod event_score;
 pub mod generate;
 pub mod nab_score;
+pub mod parallel;
 pub mod table;
+pub mod training;

@@ -2,8 +2,8 @@
 
 use crate::eventually;
 use kizashi_models::{
-    detector::{DefaultDetector, Detector, Scored},
-    snapshot::{DEFAULT, Draft, Snapshot},
+    detector::{DefaultDetector, Detector, Parameters, Scored},
+    snapshot::{DEFAULT, Snapshot, detector},
 };
 use kizashi_proto::v1::{
     FieldPoints, GetStatusRequest, ListSeriesRequest, QuerySeriesRequest, series_client::SeriesClient,
@@ -13,7 +13,7 @@ use kizashi_tests::{
     Service, run,
     waveform::{Burst, Random},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -25,21 +25,14 @@ const START_S: usize = 1_767_225_600;
 
 /// The default with all parameters a hundredth lower that may be.
 fn lowered() -> Vec<u8> {
-    let default = Snapshot::parse(DEFAULT).unwrap();
-    let draft = |lowered: &[&str]| {
-        default.tensors().fold(Draft::new(default.description().clone()), |draft, (name, _)| {
-            let value = default.tensor::<f64>(name, &[]).unwrap()[0];
-            let factor = if lowered.contains(&name) { 0.99 } else { 1.0 };
-            draft.tensor(name, &[], &[value * factor])
-        })
-    };
-    let may_be = |names: &[&str]| {
-        let bytes = draft(names).write().unwrap();
-        DefaultDetector::from_snapshot(&Snapshot::parse(&bytes).unwrap()).is_ok()
-    };
-    let names: Vec<&str> = default.tensors().map(|(name, _)| name).filter(|name| may_be(&[name])).collect();
+    let default = Parameters::default();
+    let written = |parameters: &Parameters| detector::write(parameters, "a test", Map::new());
+    let lower =
+        |parameters: &Parameters, (name, value): (&str, f64)| parameters.with(name, 0.99 * value).unwrap();
+    let may_be = |one: &(&str, f64)| written(&lower(&default, *one)).is_ok();
+    let names: Vec<(&str, f64)> = detector::named(&default).into_iter().filter(may_be).collect();
     assert!(!names.is_empty(), "no parameter may be lower");
-    draft(&names).write().unwrap()
+    written(&names.into_iter().fold(default.clone(), |lowered, one| lower(&lowered, one))).unwrap()
 }
 
 /// A file of rows with a burst, with as many columns of values, and the values.

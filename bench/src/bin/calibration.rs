@@ -8,10 +8,10 @@
 //! - observations with a surprise of `s` or more, to the 10^-s of them that there should be;
 //! - alerts opened, a series and week, to the budget. Those of silence stand apart: no series falls silent.
 
-use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::Replay;
 use kizashi_models::alert::{AlertKind, Change};
 use kizashi_offline::generate::{Kind, Series, failing};
+use kizashi_offline::parallel::on_all_cores;
 use std::fmt;
 use std::ops::AddAssign;
 use std::time::Instant;

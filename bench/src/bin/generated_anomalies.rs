@@ -6,10 +6,10 @@
 //! delay is that of the first such row from the window's beginning. Other alerts count as false but for those within 150 rows
 //! behind a window, which the end of the anomaly may have caused.
 
-use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::Replay;
 use kizashi_models::alert::{AlertEvent, AlertKind, Change};
 use kizashi_offline::generate::{Machine, labelled, machine};
+use kizashi_offline::parallel::on_all_cores;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

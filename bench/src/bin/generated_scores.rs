@@ -6,11 +6,12 @@
 //! many alerts are false there. NAME=VALUE is a parameter of the detector to try in place of the service's: 0 for a weight
 //! shows what it is for. With `--features peers` the same of a random cut forest.
 
-use kizashi_bench::{detector_with, own_scores, parallel::on_all_cores};
+use kizashi_bench::{detector_with, own_scores};
 use kizashi_offline::event_score::{EventScore, Labels, Rules, score, score_at};
 use kizashi_offline::generate::{
     Kind, Labelled, Machine, Process, Random, failing, labelled, machine, process,
 };
+use kizashi_offline::parallel::on_all_cores;
 use std::collections::BTreeMap;
 
 const RULES: Rules = Rules { late: 20, quiet: 100, probation: 700 };

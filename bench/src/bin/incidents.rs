@@ -7,7 +7,6 @@
 //! the first week, in which there is no failure and the engine begins to learn, are given to the incidents, and
 //! are not judged.
 
-use kizashi_bench::parallel::on_all_cores;
 use kizashi_models::{
     alert::{Alert, AlertEvent},
     detector::DefaultDetector,
@@ -17,6 +16,7 @@ use kizashi_models::{
     position::{Position, Source},
 };
 use kizashi_offline::generate::{Fleet, FleetOptions};
+use kizashi_offline::parallel::on_all_cores;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 const SHARDS: usize = 2;

@@ -5,8 +5,9 @@
 //! means; `kizashi backtest SET/*.csv --labels SET/labels.json` says the same of one. NAME=VALUE is a parameter of the
 //! detector to try in place of the service's. With `--features peers` also those of a random cut forest.
 
-use kizashi_bench::{detector_with, own_scores, parallel::on_all_cores};
+use kizashi_bench::{detector_with, own_scores};
 use kizashi_offline::event_score::{EventScore, Labels, score};
+use kizashi_offline::parallel::on_all_cores;
 use kizashi_offline::table::{Choice, Table, TableError};
 use std::collections::BTreeMap;
 use std::fs;

@@ -9,10 +9,10 @@
 //! that alert as it opened (of the first one, if several open), and beside it the first field at the
 //! alert's peak. By chance it would be a struck one in 0.3 of them.
 
-use kizashi_bench::parallel::on_all_cores;
 use kizashi_bench::replay::{Replay, field_name};
 use kizashi_models::alert::{AlertId, AlertKind, Change};
 use kizashi_offline::generate::{Anomaly, Strike, failing};
+use kizashi_offline::parallel::on_all_cores;
 use std::collections::{BTreeMap, HashMap};
 
 const ROWS: usize = 6000;

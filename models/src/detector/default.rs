@@ -5,6 +5,7 @@ use super::codec::{Decoder, Encoder};
 use super::field::{Field, Levels};
 use super::joint::BLOCK;
 use super::member::Member;
+use super::network::FEATURES;
 use super::parameters::Parameters;
 use super::rarity::Rarity;
 use super::tail::{Tail, Trust};
@@ -51,6 +52,9 @@ struct Evidence {
     novelty: f64,
     /// Of the only field, as far as it is more than usual.
     news: f64,
+    /// What the network adds to that, and what it was told.
+    learned: f64,
+    features: Option<[f32; FEATURES]>,
     magnitude_squared: f64,
     /// Of a vector.
     together: Together,
@@ -100,6 +104,90 @@ impl DefaultDetector {
         DefaultDetector { levels: Levels::new(&parameters), parameters, snapshot }
     }
 
+    /// Judges and learns an observation. Returns its evidence.
+    fn judge(&self, state: &mut DefaultState, time_ms: i64, values: &[f64], out: &mut Scored) -> Evidence {
+        assert_eq!(values.len(), state.fields.len(), "one value a field");
+        let parameters = &self.parameters;
+        out.fields.clear();
+        out.fields.resize(values.len(), FieldScore::default());
+        let mut evidence = Evidence::default();
+        let mut blocks = state.blocks.iter_mut();
+        let scores = out.fields.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
+        for (fields, (scores, values)) in state.fields.chunks_mut(BLOCK).zip(scores) {
+            self.step_fields(time_ms, fields, blocks.next(), values, scores, &mut evidence);
+        }
+        if evidence.present == 0.0 {
+            (out.surprise, out.by_evidence, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0, 0.0);
+            return evidence;
+        }
+        state.count = state.count.saturating_add(1);
+        let count = f64::from(state.count);
+
+        let novelty = evidence.novelty / evidence.present;
+        let magnitude = (evidence.magnitude_squared / evidence.present).sqrt();
+        let together = &evidence.together;
+        let is_vector = values.len() > 1;
+        let by_field = novelty / parameters.whole + magnitude;
+        let moving = if is_vector {
+            VECTOR_EVIDENCE * (by_field + parameters.weight_joint * together.magnitude)
+        } else {
+            by_field
+        };
+        let strangeness = moving + parameters.surprise_still * evidence.still;
+        let (of_highest, two_looks) =
+            if is_vector { (HIGHEST_OF_VECTORS, TWO_LOOKS_OF_VECTORS) } else { (1.0, TWO_LOOKS) };
+        let tail = believed(count - 1.0, parameters.caution_tail);
+        let trust = Trust { tail, highest: of_highest * tail };
+        let (surprise, limit) = state.tail.judge(strangeness, trust);
+        out.by_evidence = surprise;
+        let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
+        state.tail.learn(strangeness, limit, state.count, is_seasonal);
+
+        let strange = if is_vector {
+            parameters.weight_vector_still * evidence.still
+                + parameters.weight_vector_sustained * together.sustained
+                + parameters.weight_field_sustained * together.field_sustained
+                + parameters.weight_dispersion * together.dispersion
+        } else {
+            parameters.candidate(evidence.news, evidence.learned, surprise)
+        };
+        let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
+        let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
+        out.onset = if is_vector { evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
+        if candidate > state.maximum {
+            out.onset = out.onset.max(candidate);
+        }
+        state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
+        let usual = parameters.usual_onsets(is_vector);
+        let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
+        let (rarity, limit) =
+            if out.onset > 0.0 { state.rarity.judge(out.onset, usual) } else { (0.0, f64::INFINITY) };
+        state.rarity.learn(out.onset, limit);
+        out.surprise = (out.by_evidence.max(trust_rarity * rarity) - two_looks * trust_rarity).max(0.0);
+        let young = 1.0 - believed(count - 1.0, parameters.young_until);
+        let grown = out.onset * (1.0 - parameters.young_discount * young);
+        out.anomaly_score = grown / (grown + parameters.onset_half);
+
+        let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
+        for field in &mut out.fields {
+            field.contribution =
+                if total > 0.0 && out.surprise > 0.0 { field.contribution / total } else { 0.0 };
+        }
+        evidence
+    }
+
+    /// Judges and learns an observation of a series of one value, as [`Detector::step`] does, and returns what the network was
+    /// told of it: `None` where it wasn't asked, as the value is neither new nor far from a forecast.
+    pub fn step_and_tell(
+        &self,
+        state: &mut DefaultState,
+        time_ms: i64,
+        value: f64,
+        out: &mut Scored,
+    ) -> Option<[f32; FEATURES]> {
+        self.judge(state, time_ms, &[value], out).features
+    }
+
     /// Judges and learns the values of up to [`BLOCK`] fields, and adds their evidence. `block` is of these, where they are of
     /// a vector.
     fn step_fields(
@@ -140,7 +228,8 @@ impl DefaultDetector {
             score.contribution = own * own;
             score.still = judged.still >= STILL;
             let Some(block) = &mut block else {
-                evidence.news = judged.news;
+                (evidence.news, evidence.learned, evidence.features) =
+                    (judged.news, judged.learned, judged.features);
                 continue;
             };
             let member = block.member(i);
@@ -222,74 +311,7 @@ impl Detector for DefaultDetector {
     }
 
     fn step(&self, state: &mut DefaultState, time_ms: i64, values: &[f64], out: &mut Scored) {
-        assert_eq!(values.len(), state.fields.len(), "one value a field");
-        let parameters = &self.parameters;
-        out.fields.clear();
-        out.fields.resize(values.len(), FieldScore::default());
-        let mut evidence = Evidence::default();
-        let mut blocks = state.blocks.iter_mut();
-        let scores = out.fields.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
-        for (fields, (scores, values)) in state.fields.chunks_mut(BLOCK).zip(scores) {
-            self.step_fields(time_ms, fields, blocks.next(), values, scores, &mut evidence);
-        }
-        if evidence.present == 0.0 {
-            (out.surprise, out.by_evidence, out.onset, out.anomaly_score) = (0.0, 0.0, 0.0, 0.0);
-            return;
-        }
-        state.count = state.count.saturating_add(1);
-        let count = f64::from(state.count);
-
-        let novelty = evidence.novelty / evidence.present;
-        let magnitude = (evidence.magnitude_squared / evidence.present).sqrt();
-        let together = &evidence.together;
-        let is_vector = values.len() > 1;
-        let by_field = novelty / parameters.whole + magnitude;
-        let moving = if is_vector {
-            VECTOR_EVIDENCE * (by_field + parameters.weight_joint * together.magnitude)
-        } else {
-            by_field
-        };
-        let strangeness = moving + parameters.surprise_still * evidence.still;
-        let (of_highest, two_looks) =
-            if is_vector { (HIGHEST_OF_VECTORS, TWO_LOOKS_OF_VECTORS) } else { (1.0, TWO_LOOKS) };
-        let tail = believed(count - 1.0, parameters.caution_tail);
-        let trust = Trust { tail, highest: of_highest * tail };
-        let (surprise, limit) = state.tail.judge(strangeness, trust);
-        out.by_evidence = surprise;
-        let is_seasonal = || state.fields.iter().any(Field::is_seasonal);
-        state.tail.learn(strangeness, limit, state.count, is_seasonal);
-
-        let strange = if is_vector {
-            parameters.weight_vector_still * evidence.still
-                + parameters.weight_vector_sustained * together.sustained
-                + parameters.weight_field_sustained * together.field_sustained
-                + parameters.weight_dispersion * together.dispersion
-        } else {
-            parameters.candidate(evidence.news, surprise)
-        };
-        let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
-        let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
-        // Of many fields one or another shows something new more often.
-        out.onset = if is_vector { evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
-        if candidate > state.maximum {
-            out.onset = out.onset.max(candidate);
-        }
-        state.maximum = candidate.max(state.maximum * (1.0 - 1.0 / parameters.onset_memory));
-        let usual = parameters.usual_onsets(is_vector);
-        let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
-        let (rarity, limit) =
-            if out.onset > 0.0 { state.rarity.judge(out.onset, usual) } else { (0.0, f64::INFINITY) };
-        state.rarity.learn(out.onset, limit);
-        out.surprise = (out.by_evidence.max(trust_rarity * rarity) - two_looks * trust_rarity).max(0.0);
-        let young = 1.0 - believed(count - 1.0, parameters.young_until);
-        let grown = out.onset * (1.0 - parameters.young_discount * young);
-        out.anomaly_score = grown / (grown + parameters.onset_half);
-
-        let total: f64 = out.fields.iter().map(|field| field.contribution).sum();
-        for field in &mut out.fields {
-            field.contribution =
-                if total > 0.0 && out.surprise > 0.0 { field.contribution / total } else { 0.0 };
-        }
+        self.judge(state, time_ms, values, out);
     }
 
     fn encode(&self, state: &DefaultState, out: &mut Vec<u8>) {

@@ -2,8 +2,9 @@
 
 use super::blend::{Blend, Measure, Parts};
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
-use super::dwell::Dwell;
+use super::dwell::{Dwell, Stay};
 use super::lattice::Lattice;
+use super::network::FEATURES;
 use super::novelty::{LEVELS, Novelty, Quantiser};
 use super::parameters::Parameters;
 use super::rhythm::Rhythm;
@@ -79,6 +80,15 @@ const RESTLESS: usize = 3;
 const RESIDUAL: usize = 4;
 const OFF_BEAT: usize = 5;
 const LATTICES: usize = 6;
+
+/// The forecasts that a value's distances from are told to the network.
+const DISTANCES: [usize; 6] = [LEVEL, FAST, LAST, SEASON, RHYTHM, BLEND];
+/// News, and the distance from the forecast where that is largest, beyond which the network is asked: of a value with less of
+/// both it has nothing to say, which is one in ten or twenty.
+const NEWS_TOLD: f64 = 0.3;
+const DISTANCE_TOLD: f64 = 6.0;
+/// Bound of how many cells a value lies beyond what was seen.
+const BEYOND_BOUND: f64 = 20.0;
 
 /// What is kept of a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,6 +169,10 @@ pub(super) struct Judged {
     pub(super) novelty: f64,
     /// What of that is news: of a field that often shows something new, and of one that is young, less is.
     pub(super) news: f64,
+    /// What the network adds to that.
+    pub(super) learned: f64,
+    /// What the network was told of it.
+    pub(super) features: Option<[f32; FEATURES]>,
     /// How far the value has been the same for longer than ever before, 0 to 1.
     pub(super) still: f64,
     /// The error in mean errors, signed.
@@ -169,6 +183,26 @@ pub(super) struct Judged {
     pub(super) sustained: f64,
     /// Whether the value is another one than that before.
     pub(super) moved: bool,
+}
+
+/// What the members make of a value.
+#[derive(Default)]
+struct Members {
+    /// Weighted sum of their novelty.
+    novelty: f64,
+    /// Novelty of the distance from the season after those before it.
+    context: f64,
+    stay: Stay,
+    /// How much more restless than usual the values before were, in usual deviations of the logarithm of that.
+    restless: f64,
+    /// Cells of the value's lattice in which the series was seen once, more than usual,
+    once: usize,
+    /// those that are in use,
+    in_use: usize,
+    /// and how many of them the value lies beyond them.
+    beyond: f64,
+    /// Novelty on each lattice.
+    new: [f64; LATTICES],
 }
 
 impl Judged {
@@ -293,6 +327,8 @@ impl Field {
             Judged {
                 novelty: 1.0,
                 news,
+                learned: 0.0,
+                features: None,
                 still: 0.0,
                 error: 0.0,
                 magnitude: 0.0,
@@ -306,11 +342,24 @@ impl Field {
                 .magnitude(error.abs().min(VALUE_MAX))
                 .max(self.restless_magnitude(log_restless, parameters));
             let still = self.still_for(value);
-            let novelty = self.novelty(value, log_restless, forecast, parameters, levels);
-            let news = (novelty - self.usual_novelty).max(0.0);
-            // Of infinite ones the last finite value is kept.
-            let moved = value != self.last && value.abs() < VALUE_MAX;
-            Judged { novelty, news, still, error, magnitude, sustained: self.sustained, moved }
+            let members = self.members(value, log_restless, forecast, parameters, levels);
+            let mut judged = Judged {
+                novelty: members.novelty,
+                news: (members.novelty - self.usual_novelty).max(0.0),
+                learned: 0.0,
+                features: None,
+                still,
+                error,
+                magnitude,
+                sustained: self.sustained,
+                // Of infinite ones the last finite value is kept.
+                moved: value != self.last && value.abs() < VALUE_MAX,
+            };
+            judged.features = self.features(value, forecast, &members, &judged);
+            if let Some(features) = &judged.features {
+                judged.learned = parameters.learned(parameters.network.log_odds(features));
+            }
+            judged
         };
         if value.abs() < VALUE_MAX {
             self.learn(value, &judged, forecast, parameters);
@@ -371,48 +420,57 @@ impl Field {
     }
 
     /// What the members make of `value`, which they count.
-    fn novelty(
+    fn members(
         &mut self,
         value: f64,
         log_restless: f64,
         forecast: &Forecast,
         parameters: &Parameters,
         levels: &Levels,
-    ) -> f64 {
-        let least = self.error_min();
-        let distance = |i: usize| (value - forecast.values[i]) / self.errors[i].mean.max(least);
-        let level = levels.season.level(distance(SEASON));
-        let mut novelty = parameters.weight_context * self.context.score(level);
+    ) -> Members {
+        let level = levels.season.level(self.distance(value, forecast, SEASON));
+        let context = self.context.score(level);
+        let restlessness = (log_restless - self.calm) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
+        let restless = if self.is_young() { 0.0 } else { restlessness };
         self.context.learn(level);
+        let mut members =
+            Members { novelty: parameters.weight_context * context, context, restless, ..Members::default() };
 
         let usual = if forecast.is_rhythmic { RHYTHM } else { SEASON };
-        let off = distance(usual).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
+        let off = self.distance(value, forecast, usual).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         let sustained = self.sustained + (off - self.sustained) / parameters.memory_sustained;
         // Over a short memory it could round to beyond the bound, which no state may hold.
         self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         if value.abs() >= VALUE_MAX {
-            return novelty + parameters.weight_value + parameters.weight_change;
+            members.novelty += parameters.weight_value + parameters.weight_change;
+            return members;
         }
-        let stay = self.dwell.stay(levels.dwell.level(distance(LEVEL)));
-        novelty += parameters.weight_dwell * stay.novelty * stay.novelty
+        let stay = self.dwell.stay(levels.dwell.level(self.distance(value, forecast, LEVEL)));
+        members.novelty += parameters.weight_dwell * stay.novelty * stay.novelty
             + parameters.weight_ended * stay.ended * stay.ended;
+        members.stay = stay;
         let keep = (1.0 - 1.0 / parameters.memory_lattice) as f32;
         // The chance of something new is the share of what was seen once (Good, "The population frequencies of species and the
         // estimation of population parameters", Biometrika 40, 1953): a series of heavy tails shows it all the time.
         let of_value = &mut self.lattices[VALUE];
         let cell = of_value.cell(value);
         let once = of_value.once_elsewhere(cell).saturating_sub(ONCE_USUAL);
+        members.once = once;
+        members.in_use = of_value.in_use();
+        members.beyond = of_value.beyond(value);
         let new = of_value.novelty_in(cell, value, keep);
+        members.new[VALUE] = new;
         let mut weight = parameters.weight_value;
         for says_it in [forecast.is_seasonal, forecast.is_rhythmic] {
             if says_it {
                 weight *= VALUE_BESIDE;
             }
         }
-        novelty += weight / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
+        members.novelty += weight / (1.0 + ONCE_WEIGHT * once as f64) * new * new;
         let mut count = |lattice: usize, at: f64, weight: f64| {
             let new = self.lattices[lattice].novelty(at, keep);
-            novelty += weight * new * new;
+            members.new[lattice] = new;
+            members.novelty += weight * new * new;
         };
         count(CHANGE, value - self.last, parameters.weight_change);
         count(SUSTAINED, self.sustained, parameters.weight_sustained);
@@ -424,7 +482,62 @@ impl Field {
         count(RESIDUAL, value - forecast.values[SEASON], weight);
         let weight = if forecast.is_rhythmic { parameters.weight_rhythm } else { 0.0 };
         count(OFF_BEAT, value - forecast.values[RHYTHM], weight);
-        novelty
+        members
+    }
+
+    /// How far `value` is from a forecast, in mean errors of that.
+    fn distance(&self, value: f64, forecast: &Forecast, of: usize) -> f64 {
+        (value - forecast.values[of]) / self.errors[of].mean.max(self.error_min())
+    }
+
+    /// What the network is told of a value that is new or far from a forecast; `None` of others, which are nothing.
+    fn features(
+        &self,
+        value: f64,
+        forecast: &Forecast,
+        members: &Members,
+        judged: &Judged,
+    ) -> Option<[f32; FEATURES]> {
+        let distances = DISTANCES.map(|of| self.distance(value, forecast, of));
+        let sizes = distances.map(f64::abs);
+        let farthest = sizes.into_iter().fold(0.0, f64::max);
+        if judged.news <= NEWS_TOLD && farthest <= DISTANCE_TOLD {
+            return None;
+        }
+        let level = self.errors[LEVEL].mean.max(self.error_min());
+        let flag = |is: bool| f64::from(u8::from(is));
+        let mut features = [0.0; FEATURES];
+        let mut places = features.iter_mut();
+        let mut put = |feature: f64| *places.next().expect("as many as there are") = feature as f32;
+        put(libm::log1p(f64::from(self.count)));
+        put(members.context);
+        put(self.usual_novelty);
+        put(flag(forecast.is_seasonal));
+        put(flag(forecast.is_rhythmic));
+        for of in [FAST, LAST, SEASON, RHYTHM, BLEND] {
+            put(libm::log((self.errors[of].mean / level).clamp(1e-3, 1e3)));
+        }
+        for distance in distances {
+            put(libm::copysign(libm::log1p(distance.abs()), distance));
+        }
+        put(members.restless);
+        put(self.sustained);
+        put(members.stay.novelty);
+        put(members.stay.ended);
+        put(members.in_use as f64);
+        put(members.once as f64);
+        put(members.new[VALUE]);
+        put(members.beyond.clamp(-BEYOND_BOUND, BEYOND_BOUND));
+        for lattice in [CHANGE, SUSTAINED, RESTLESS, RESIDUAL, OFF_BEAT] {
+            put(members.new[lattice]);
+        }
+        put(judged.magnitude);
+        put(judged.still);
+        put(judged.novelty);
+        put(libm::log1p(sizes.into_iter().fold(f64::INFINITY, f64::min)));
+        put(libm::log1p(farthest));
+        put(self.sustained.abs());
+        Some(features)
     }
 
     fn learn(&mut self, value: f64, judged: &Judged, forecast: &Forecast, parameters: &Parameters) {

@@ -23,6 +23,8 @@ const FORGOTTEN: f32 = 0.2;
 /// four times the memory.
 const ONCE: f32 = 1.5;
 const GONE: f32 = 0.02;
+/// A cell is in use where its count is this at least.
+const IN_USE: f32 = 0.5;
 
 /// Counts of the cells that values fell into. Where a value lies beyond the lattice, neighbouring cells are merged in
 /// pairs until it doesn't: so the cells are fine enough for what the series does, no range needs to be known, and a
@@ -94,6 +96,21 @@ impl Lattice {
     /// The cells, from the lowest to the highest, and the count of each.
     fn cells(&self) -> impl Iterator<Item = (i64, f32)> {
         (self.lowest..=self.highest).zip(self.counts)
+    }
+
+    /// Cells that are not as good as forgotten.
+    pub(super) fn in_use(&self) -> usize {
+        self.counts.iter().filter(|count| **count >= IN_USE).count()
+    }
+
+    /// How many cells `value` lies beyond what was seen since the last review; less than 0 within it, and 0 where nothing is
+    /// known.
+    pub(super) fn beyond(&self, value: f64) -> f64 {
+        if self.width > 0.0 && self.high >= self.low {
+            (value - self.high).max(self.low - value) / self.width
+        } else {
+            0.0
+        }
     }
 
     /// Cells in which the series was seen once, but for cell `here`.

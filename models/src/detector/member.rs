@@ -12,6 +12,10 @@ use std::hint::black_box;
 /// one or another shows something new for long.
 const CAUTION_MORE: f64 = 800.0;
 
+/// How much more the network adds to the news of a field of a vector than to that of a single value: of many fields, what is
+/// merely new says less of one.
+const LEARNED_MORE: f64 = 2.0;
+
 /// How far a distance from what the other fields say is believed, 1 at most: so much of it,
 struct Belief {
     always: f64,
@@ -103,7 +107,7 @@ impl Member {
         self.tail.learn(strangeness, limit, self.count, is_seasonal);
         let candidate = parameters.onset_scale
             * believed(before, parameters.caution + CAUTION_MORE)
-            * parameters.candidate(judged.news, surprise);
+            * parameters.candidate(judged.news, LEARNED_MORE * judged.learned, surprise);
         let is_onset = candidate > self.maximum;
         self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
         if !is_onset {
@@ -165,7 +169,17 @@ mod tests {
     use super::*;
 
     fn judged(news: f64, magnitude: f64) -> Judged {
-        Judged { novelty: news, news, still: 0.0, error: magnitude, magnitude, sustained: 0.0, moved: true }
+        Judged {
+            novelty: news,
+            news,
+            learned: 0.0,
+            features: None,
+            still: 0.0,
+            error: magnitude,
+            magnitude,
+            sustained: 0.0,
+            moved: true,
+        }
     }
 
     #[test]

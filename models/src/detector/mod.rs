@@ -11,6 +11,7 @@ mod highest;
 mod joint;
 mod lattice;
 mod member;
+mod network;
 mod novelty;
 mod parameters;
 mod rarity;
@@ -20,6 +21,7 @@ mod spread;
 mod tail;
 
 pub use default::{DefaultDetector, DefaultState};
+pub use network::{FEATURE_BOUND, FEATURES, HIDDEN, Network};
 pub use parameters::Parameters;
 
 /// What a detector says of one observation. Buffers are reused from call to call.

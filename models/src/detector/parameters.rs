@@ -1,12 +1,13 @@
 //! The parameters of the built-in detector, each with its reason.
 
+use super::network::Network;
 use super::rarity::Usual;
 use crate::snapshot::detector;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/16";
+const METHOD: &str = "kizashi/default/17";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +86,11 @@ pub struct Parameters {
     /// Weight of the recent mean of a field's squared distances from what the others say, of the field where it is most: a
     /// correlation that is broken makes none of them large.
     pub weight_dispersion: f64,
+    /// Weight of the log odds that the network gives a value beside its news, as far as they are more than usual: it knows
+    /// what members mean together, and novelty what no training has shown.
+    pub weight_learned: f64,
+    /// The log odds that add nothing: the network may say that a value is wrong, but not that what is new is not.
+    pub learned_usual: f64,
     /// Weight of a unit of surprise beyond `surprise_usual` in the onset of a single value: what is far from every
     /// forecast is an onset where nothing is new, and a series that wanders shows something new all the time.
     pub weight_surprise: f64,
@@ -121,6 +127,8 @@ pub struct Parameters {
     pub onset_exceedances_vector: f64,
     /// The onset at which the anomaly score is one half.
     pub onset_half: f64,
+    /// Says how likely what is new or far is wrong.
+    pub network: Network,
 }
 
 /// A parameter as a snapshot holds it.
@@ -152,9 +160,14 @@ impl Parameters {
         }
     }
 
-    /// What could be an onset of a single value: what is news, and what surprise is beyond the usual.
-    pub(super) fn candidate(&self, news: f64, surprise: f64) -> f64 {
-        news + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
+    /// What the network adds to the news of a value that it gives such log odds.
+    pub(super) fn learned(&self, log_odds: f64) -> f64 {
+        self.weight_learned * (log_odds - self.learned_usual).max(0.0)
+    }
+
+    /// What could be an onset of a single value: what is news, by the network too, and what surprise is beyond the usual.
+    pub(super) fn candidate(&self, news: f64, learned: f64, surprise: f64) -> f64 {
+        news + learned + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
     }
 
     /// The onsets of a series without anomalies.
@@ -177,7 +190,7 @@ impl Parameters {
     /// The same with another value for the one of that name; `None` where none has it.
     pub fn with(&self, name: &str, value: f64) -> Option<Self> {
         let mut found = false;
-        let Ok(with) = Self::from_each(|parameter| {
+        let Ok(with) = Self::from_each(self.network.clone(), |parameter| {
             let is_it = parameter.name == name;
             found |= is_it;
             Ok::<_, Infallible>(if is_it { value } else { (parameter.of)(self) })
@@ -189,8 +202,11 @@ impl Parameters {
     pub(crate) const METHOD: &str = METHOD;
 
     /// All parameters, each with the name and the range that it has in a snapshot, from what `value` gives
-    /// for it. A new field needs a line here and nothing more.
-    pub(crate) fn from_each<E>(mut value: impl FnMut(Parameter) -> Result<f64, E>) -> Result<Self, E> {
+    /// for it, and a network. A new field needs a line here and nothing more.
+    pub(crate) fn from_each<E>(
+        network: Network,
+        mut value: impl FnMut(Parameter) -> Result<f64, E>,
+    ) -> Result<Self, E> {
         let mut value = |name, allowed, of| value(Parameter { name, allowed, of });
         Ok(Parameters {
             memory: value("memory", 1.0..=1e9, |p| p.memory)?,
@@ -229,6 +245,8 @@ impl Parameters {
                 p.weight_field_sustained
             })?,
             weight_dispersion: value("weight_dispersion", 0.0..=10.0, |p| p.weight_dispersion)?,
+            weight_learned: value("weight_learned", 0.0..=10.0, |p| p.weight_learned)?,
+            learned_usual: value("learned_usual", -100.0..=100.0, |p| p.learned_usual)?,
             weight_surprise: value("weight_surprise", 0.0..=10.0, |p| p.weight_surprise)?,
             surprise_usual: value("surprise_usual", 0.0..=100.0, |p| p.surprise_usual)?,
             onset_scale: value("onset_scale", 1e-3..=100.0, |p| p.onset_scale)?,
@@ -249,6 +267,7 @@ impl Parameters {
                 p.onset_exceedances_vector
             })?,
             onset_half: value("onset_half", 1e-3..=1e3, |p| p.onset_half)?,
+            network,
         })
     }
 }
@@ -269,7 +288,7 @@ mod tests {
     fn each_parameter_has_the_name_of_its_field() {
         let mut next = 0.0;
         let mut names = Vec::new();
-        let Ok(numbered) = Parameters::from_each(|parameter| {
+        let Ok(numbered) = Parameters::from_each(Network::even(), |parameter| {
             next += 1.0;
             names.push((parameter.name, parameter.of));
             Ok::<_, Infallible>(next)

@@ -1,7 +1,8 @@
-//! Snapshots of the built-in detector: its parameters, each a tensor of one number under its name.
+//! Snapshots of the built-in detector: its parameters, each a tensor of one number under its name, and the tensors
+//! of its network.
 
 use super::{DEFAULT, Description, Draft, Snapshot, SnapshotError};
-use crate::detector::Parameters;
+use crate::detector::{Network, Parameters};
 use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -23,7 +24,7 @@ pub fn parameters(snapshot: &Snapshot<'_>) -> Result<Parameters, SnapshotError> 
         return Err(SnapshotError::Method { found: description.method.clone(), wanted: Parameters::METHOD });
     }
     let mut known = Vec::new();
-    let parameters = Parameters::from_each(|parameter| {
+    let parameters = Parameters::from_each(Network::read(snapshot)?, |parameter| {
         known.push(parameter.name);
         let found = snapshot.tensor::<f64>(parameter.name, &[])?[0];
         if parameter.allowed.contains(&found) {
@@ -33,7 +34,7 @@ pub fn parameters(snapshot: &Snapshot<'_>) -> Result<Parameters, SnapshotError> 
             Err(SnapshotError::Range { name: parameter.name.into(), found, least, most })
         }
     })?;
-    match snapshot.tensors().find(|(name, _)| !known.contains(name)) {
+    match snapshot.tensors().find(|(name, _)| !known.contains(name) && !Network::has(name)) {
         Some((name, _)) => Err(SnapshotError::Unknown { name: name.into() }),
         None => Ok(parameters),
     }
@@ -58,7 +59,7 @@ pub fn write(
     for (name, value) in named(parameters) {
         draft = draft.tensor(name, &[], &[value]);
     }
-    let bytes = draft.write()?;
+    let bytes = parameters.network.write(draft).write()?;
     self::parameters(&Snapshot::parse(&bytes)?)?;
     Ok(bytes)
 }
@@ -66,7 +67,7 @@ pub fn write(
 /// The parameters by name, in the order of their declaration.
 pub fn named(parameters: &Parameters) -> Vec<(&'static str, f64)> {
     let mut named = Vec::new();
-    let Ok(_) = Parameters::from_each(|parameter| {
+    let Ok(_) = Parameters::from_each(Network::even(), |parameter| {
         let value = (parameter.of)(parameters);
         named.push((parameter.name, value));
         Ok::<_, Infallible>(value)
@@ -93,7 +94,8 @@ mod tests {
     /// many orders of magnitude ask for.
     fn within_ranges(shares: &[f64]) -> Parameters {
         let mut shares = shares.iter().cycle();
-        let Ok(parameters) = Parameters::from_each(|parameter| {
+        let network = Parameters::default().network;
+        let Ok(parameters) = Parameters::from_each(network, |parameter| {
             let (least, most) = parameter.allowed.into_inner();
             let share = shares.next().unwrap();
             let floor = if least > 0.0 { least } else { most * 1e-6 };
@@ -153,7 +155,7 @@ mod tests {
         let draft = values
             .iter()
             .fold(Draft::new(description), |draft, (name, value)| draft.tensor(name, &[], &[*value]));
-        super::parameters(&Snapshot::parse(&draft.write().unwrap()).unwrap())
+        super::parameters(&Snapshot::parse(&parameters.network.write(draft).write().unwrap()).unwrap())
             .map_err(|error| error.to_string())
     }
 

@@ -5,6 +5,7 @@
 //! mathematics is `libm`'s.
 
 mod anomalies;
+mod compositions;
 mod failures;
 mod labelled;
 mod machines;
@@ -16,6 +17,7 @@ mod season;
 mod vectors;
 
 pub use anomalies::Anomaly;
+pub use compositions::{Composition, composition};
 pub use failures::{Cause, Failure, Fleet, FleetOptions, FleetPoint, Struck};
 pub use labelled::{Labelled, Strike, labelled, labelled_as, strike};
 pub use machines::{Machine, Watched, machine};

@@ -110,7 +110,7 @@ fn disturb(
 }
 
 /// A waveform over turns: some harmonics, and up to three pulses.
-fn waveform(random: &mut Random) -> impl Fn(f64) -> f64 + use<> {
+pub(super) fn waveform(random: &mut Random) -> impl Fn(f64) -> f64 + use<> {
     let harmonics: Vec<(f64, f64)> = (0..1 + random.below(5))
         .map(|above| (random.normal() / (1.0 + 0.5 * above as f64), random.uniform()))
         .collect();

@@ -1,0 +1,194 @@
+//! How likely what is new or far is wrong, by all that the members make of it: a small network, trained on generated series.
+
+use crate::snapshot::{Draft, Snapshot, SnapshotError};
+
+/// What the network is told of a value; `field.rs` says what each is.
+pub const FEATURES: usize = 35;
+/// Neurons of its only hidden layer.
+pub const HIDDEN: usize = 16;
+/// Bound of a standardised feature: what is beyond the training's range says no more than its end.
+pub const FEATURE_BOUND: f32 = 4.0;
+/// Bound of the log odds.
+const LOG_ODDS_MAX: f64 = 5.0;
+/// Bound of a weight, so that no sum of them overflows.
+const WEIGHT_MAX: f32 = 1e4;
+
+/// A perceptron with one hidden layer of rectified linear units, whose output is the logarithm of the odds that a value is
+/// part of an anomaly. Sums are of 32 bits and in a fixed order, so that they are the same on every processor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Mean of each feature in training,
+    pub centre: [f32; FEATURES],
+    /// and the reciprocal of its standard deviation.
+    pub scale: [f32; FEATURES],
+    /// Weights of each feature in the hidden layer,
+    pub hidden: [[f32; HIDDEN]; FEATURES],
+    /// and what is added there.
+    pub hidden_bias: [f32; HIDDEN],
+    /// Weights of the hidden layer in the output,
+    pub output: [f32; HIDDEN],
+    /// and what is added there.
+    pub output_bias: f32,
+}
+
+impl Network {
+    /// One that says of everything that the odds are even.
+    pub const fn even() -> Self {
+        Network {
+            centre: [0.0; FEATURES],
+            scale: [0.0; FEATURES],
+            hidden: [[0.0; HIDDEN]; FEATURES],
+            hidden_bias: [0.0; HIDDEN],
+            output: [0.0; HIDDEN],
+            output_bias: 0.0,
+        }
+    }
+
+    /// The natural logarithm of the odds, 5 at most.
+    pub(super) fn log_odds(&self, features: &[f32; FEATURES]) -> f64 {
+        let mut hidden = self.hidden_bias;
+        for (feature, ((centre, scale), weights)) in
+            features.iter().zip(self.centre.iter().zip(&self.scale).zip(&self.hidden))
+        {
+            let standardised = ((feature - centre) * scale).clamp(-FEATURE_BOUND, FEATURE_BOUND);
+            for (sum, weight) in hidden.iter_mut().zip(weights) {
+                *sum += standardised * weight;
+            }
+        }
+        // The sum of a feature that is no number is no number, of which the larger to 0 is 0.
+        let active = hidden.iter().zip(&self.output).map(|(sum, weight)| sum.max(0.0) * weight);
+        let odds = active.fold(self.output_bias, |all, one| all + one);
+        f64::from(odds).min(LOG_ODDS_MAX)
+    }
+
+    /// Adds its tensors to a snapshot.
+    pub(crate) fn write(&self, draft: Draft) -> Draft {
+        self.tensors()
+            .into_iter()
+            .fold(draft, |draft, (name, shape, values)| draft.tensor(name, &shape, &values))
+    }
+
+    /// Reads its tensors from a snapshot.
+    pub(crate) fn read(snapshot: &Snapshot<'_>) -> Result<Self, SnapshotError> {
+        let mut read = Network::even();
+        let mut tensors = Vec::new();
+        for (name, shape, _) in read.tensors() {
+            let values: Vec<f32> = snapshot.tensor(name, &shape)?;
+            if let Some(wild) = values.iter().find(|value| !(-WEIGHT_MAX..=WEIGHT_MAX).contains(*value)) {
+                let (found, most) = (f64::from(*wild), f64::from(WEIGHT_MAX));
+                return Err(SnapshotError::Range { name: name.into(), found, least: -most, most });
+            }
+            tensors.push(values);
+        }
+        let mut values = tensors.into_iter().flatten();
+        let mut next = |place: &mut f32| *place = values.next().expect("as many as the shapes say");
+        read.centre.iter_mut().for_each(&mut next);
+        read.scale.iter_mut().for_each(&mut next);
+        read.hidden.as_flattened_mut().iter_mut().for_each(&mut next);
+        read.hidden_bias.iter_mut().for_each(&mut next);
+        read.output.iter_mut().for_each(&mut next);
+        next(&mut read.output_bias);
+        Ok(read)
+    }
+
+    /// Its tensors: names, shapes and values.
+    fn tensors(&self) -> [(&'static str, Vec<usize>, Vec<f32>); 6] {
+        [
+            ("network_centre", vec![FEATURES], self.centre.to_vec()),
+            ("network_scale", vec![FEATURES], self.scale.to_vec()),
+            ("network_hidden", vec![FEATURES, HIDDEN], self.hidden.as_flattened().to_vec()),
+            ("network_hidden_bias", vec![HIDDEN], self.hidden_bias.to_vec()),
+            ("network_output", vec![HIDDEN], self.output.to_vec()),
+            ("network_output_bias", vec![], vec![self.output_bias]),
+        ]
+    }
+
+    /// Whether a tensor of that name is one of its.
+    pub(crate) fn has(name: &str) -> bool {
+        Network::even().tensors().iter().any(|(own, _, _)| *own == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Description;
+    use proptest::prelude::*;
+
+    /// A network that is sure where the first feature is large, and less so the larger the second is.
+    fn of_two() -> Network {
+        let mut network = Network::even();
+        network.scale = [1.0; FEATURES];
+        network.hidden[0][0] = 1.0;
+        network.hidden[1][1] = 1.0;
+        (network.output[0], network.output[1]) = (2.0, -1.0);
+        network.output_bias = -1.0;
+        network
+    }
+
+    fn features(first: f32, second: f32) -> [f32; FEATURES] {
+        let mut features = [0.0; FEATURES];
+        (features[0], features[1]) = (first, second);
+        features
+    }
+
+    #[test]
+    fn odds_are_those_of_the_sum_of_what_is_active() {
+        let network = of_two();
+        assert_eq!(network.log_odds(&features(0.0, 0.0)), -1.0);
+        assert_eq!(network.log_odds(&features(1.5, 0.0)), 2.0);
+        assert_eq!(network.log_odds(&features(1.5, 1.0)), 1.0);
+        assert_eq!(network.log_odds(&features(-3.0, 0.0)), -1.0, "what is less than nothing is not active");
+        assert_eq!(Network::even().log_odds(&features(9.0, 9.0)), 0.0);
+    }
+
+    #[test]
+    fn what_is_beyond_the_training_says_no_more_than_its_end_and_odds_have_a_bound() {
+        let network = of_two();
+        let end = network.log_odds(&features(FEATURE_BOUND, 3.0));
+        assert_eq!(network.log_odds(&features(1e30, 3.0)), end);
+        assert_eq!(network.log_odds(&features(f32::INFINITY, 3.0)), end);
+        assert_eq!(network.log_odds(&features(FEATURE_BOUND, 0.0)), LOG_ODDS_MAX);
+    }
+
+    fn written(network: &Network) -> Result<Vec<u8>, SnapshotError> {
+        let description =
+            Description { kind: "example".into(), method: "example/1".into(), ..Description::default() };
+        network.write(Draft::new(description)).write()
+    }
+
+    #[test]
+    fn a_weight_that_is_none_is_refused_by_the_name_of_its_tensor() {
+        for wild in [f32::NAN, f32::INFINITY, 2e4] {
+            let mut network = of_two();
+            network.hidden[3][4] = wild;
+            let bytes = written(&network).unwrap();
+            let error = Network::read(&Snapshot::parse(&bytes).unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with("tensor `network_hidden` is "), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_network_is_read_as_it_was_written_and_has_finite_odds(
+            weights in prop::collection::vec(-1e4_f32..1e4, 60..80),
+            told in prop::collection::vec(prop_oneof![any::<f32>(), -10.0..10.0_f32], FEATURES),
+        ) {
+            let mut weights = weights.into_iter().cycle();
+            let mut next = || weights.next().unwrap();
+            let network = Network {
+                centre: std::array::from_fn(|_| next()),
+                scale: std::array::from_fn(|_| next()),
+                hidden: std::array::from_fn(|_| std::array::from_fn(|_| next())),
+                hidden_bias: std::array::from_fn(|_| next()),
+                output: std::array::from_fn(|_| next()),
+                output_bias: next(),
+            };
+            let bytes = written(&network).unwrap();
+            prop_assert_eq!(&Network::read(&Snapshot::parse(&bytes).unwrap()).unwrap(), &network);
+            let told: [f32; FEATURES] = std::array::from_fn(|at| told[at]);
+            let odds = network.log_odds(&told);
+            prop_assert!(odds.is_finite(), "{} of {:?}", odds, told);
+        }
+    }
+}
