@@ -28,7 +28,8 @@ bench:
 soak:
 	@scripts/soak.sh
 
-# Writes models/default.snapshot, byte for byte the same until offline/src/default_snapshot.rs or the method changes.
+# Trains the detector's network, on generated series alone, and writes models/default.snapshot: byte for byte the same until
+# offline/src/default_snapshot.rs, offline/src/training/, what it generates or the method changes.
 default-snapshot:
 	cargo run --release --package kizashi-offline --bin default_snapshot -- models/default.snapshot
 

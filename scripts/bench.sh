@@ -11,7 +11,7 @@ cargo build --release -p kizashi -p kizashi-bench
 release="$(realpath "$(target_folder)")/release"
 export KIZASHI_BIN="$release/kizashi"
 
-all=(log stream detector pipeline backtest latency footprint http calibration anomalies scores fields incidents peers robustness halves quality)
+all=(log stream detector pipeline backtest latency footprint http calibration anomalies scores fields incidents peers robustness halves quality snapshot)
 
 measure() {
     case "$1" in
@@ -30,6 +30,7 @@ measure() {
     fields) "$release/struck_fields" ;;
     lookalikes) bench/lookalikes/run.sh ;;
     incidents) "$release/incidents" ;;
+    snapshot) snapshot ;;
     peers) bench/river/run.sh ;;
     robustness | halves | quality)
         if [[ -n ${KIZASHI_BENCH_DATA:-} ]]; then "$1"; else echo "skipped: KIZASHI_BENCH_DATA is not set"; fi
@@ -53,6 +54,15 @@ quality() {
         "$KIZASHI_BIN" backtest "$KIZASHI_BENCH_DATA/events/$set"/*.csv \
             --labels "$KIZASHI_BENCH_DATA/events/$set/labels.json" | tail -n 3
     done
+}
+
+# Whether training gives the bytes of models/default.snapshot again.
+snapshot() {
+    local made
+    made="$(mktemp)"
+    cargo run --release --package kizashi-offline --bin default_snapshot -- "$made"
+    cmp "$made" models/default.snapshot && echo "models/default.snapshot is what training gives"
+    rm -f "$made"
 }
 
 (($#)) || set -- "${all[@]}"

@@ -53,15 +53,20 @@ class Snapshot(unittest.TestCase):
 
     def test_the_default_is_read_and_written_the_same(self):
         tensors = load_file(DEFAULT)
-        for name, value in tensors.items():
+        network = {name: value for name, value in tensors.items() if name.startswith("network_")}
+        parameters = {name: value for name, value in tensors.items() if name not in network}
+        for name, value in parameters.items():
             self.assertEqual((value.shape, value.dtype), ((), numpy.float64), name)
+        self.assertEqual({value.dtype for value in network.values()}, {numpy.dtype(numpy.float32)})
         description = describe(DEFAULT)
         self.assertEqual((description["kind"], description["format"]), ("detector", 1))
         self.assertEqual(self.write(tensors, description).read_bytes(), DEFAULT.read_bytes())
         shown = self.kizashi("snapshot", "show").stdout
         self.assertIn(identity(DEFAULT), shown, "it is the built-in one")
-        for name, value in tensors.items():
+        for name, value in parameters.items():
             self.assertRegex(shown, rf"\b{name} +{value.item()!r}\n")
+        for name, value in network.items():
+            self.assertIn(f"F32 {list(value.shape)}", next(line for line in shown.splitlines() if f" {name} " in line))
 
     def test_what_python_writes_is_scored_with(self):
         tensors = load_file(DEFAULT)

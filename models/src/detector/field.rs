@@ -83,8 +83,8 @@ const LATTICES: usize = 6;
 
 /// The forecasts that a value's distances from are told to the network.
 const DISTANCES: [usize; 6] = [LEVEL, FAST, LAST, SEASON, RHYTHM, BLEND];
-/// News, and the distance from the forecast where that is largest, beyond which the network is asked: of a value with less of
-/// both it has nothing to say, which is one in ten or twenty.
+/// News, and the distance from the forecast where that is largest, beyond which the network is asked, which is of about one
+/// value in twenty: it has nothing to say of others.
 const NEWS_TOLD: f64 = 0.3;
 const DISTANCE_TOLD: f64 = 6.0;
 /// Bound of how many cells a value lies beyond what was seen.
