@@ -85,7 +85,7 @@ fn table(name: &str, scores: impl Fn(&Series) -> Vec<f64> + Sync) -> Result<(), 
     for kind in Process::ALL {
         let made = |seed| {
             let series = process(kind, PROCESSES_FROM + seed);
-            let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
+            let windows = series.windows();
             Series { windows, times: series.times, fields: 1, values: series.values, ..Series::default() }
         };
         let found = Set::scored(RULES, &scores, PROCESSES, made).score()?;

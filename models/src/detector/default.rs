@@ -50,10 +50,9 @@ pub struct DefaultState {
 struct Evidence {
     present: f64,
     novelty: f64,
-    /// Of the only field, as far as it is more than usual.
+    /// Of the only field, as far as it is more than usual, with what the network adds,
     news: f64,
-    /// What the network adds to that, and what it was told.
-    learned: f64,
+    /// and what that was told.
     features: Option<[f32; FEATURES]>,
     magnitude_squared: f64,
     /// Of a vector.
@@ -149,7 +148,7 @@ impl DefaultDetector {
                 + parameters.weight_field_sustained * together.field_sustained
                 + parameters.weight_dispersion * together.dispersion
         } else {
-            parameters.candidate(evidence.news, evidence.learned, surprise)
+            parameters.candidate(evidence.news, surprise)
         };
         let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
         let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
@@ -228,8 +227,8 @@ impl DefaultDetector {
             score.contribution = own * own;
             score.still = judged.still >= STILL;
             let Some(block) = &mut block else {
-                (evidence.news, evidence.learned, evidence.features) =
-                    (judged.news, judged.learned, judged.features);
+                evidence.news = judged.news + judged.learned;
+                evidence.features = judged.features;
                 continue;
             };
             let member = block.member(i);

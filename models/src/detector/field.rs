@@ -193,8 +193,6 @@ struct Members {
     /// Novelty of the distance from the season after those before it.
     context: f64,
     stay: Stay,
-    /// How much more restless than usual the values before were, in usual deviations of the logarithm of that.
-    restless: f64,
     /// Cells of the value's lattice in which the series was seen once, more than usual,
     once: usize,
     /// those that are in use,
@@ -355,7 +353,7 @@ impl Field {
                 // Of infinite ones the last finite value is kept.
                 moved: value != self.last && value.abs() < VALUE_MAX,
             };
-            judged.features = self.features(value, forecast, &members, &judged);
+            judged.features = self.features(value, log_restless, forecast, &members, &judged);
             if let Some(features) = &judged.features {
                 judged.learned = parameters.learned(parameters.network.log_odds(features));
             }
@@ -430,11 +428,9 @@ impl Field {
     ) -> Members {
         let level = levels.season.level(self.distance(value, forecast, SEASON));
         let context = self.context.score(level);
-        let restlessness = (log_restless - self.calm) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
-        let restless = if self.is_young() { 0.0 } else { restlessness };
         self.context.learn(level);
         let mut members =
-            Members { novelty: parameters.weight_context * context, context, restless, ..Members::default() };
+            Members { novelty: parameters.weight_context * context, context, ..Members::default() };
 
         let usual = if forecast.is_rhythmic { RHYTHM } else { SEASON };
         let off = self.distance(value, forecast, usual).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
@@ -494,6 +490,7 @@ impl Field {
     fn features(
         &self,
         value: f64,
+        log_restless: f64,
         forecast: &Forecast,
         members: &Members,
         judged: &Judged,
@@ -520,7 +517,9 @@ impl Field {
         for distance in distances {
             put(libm::copysign(libm::log1p(distance.abs()), distance));
         }
-        put(members.restless);
+        // Of a young field it is not known how restless it usually is.
+        let restless = (log_restless - self.calm) / (self.calm_error.mean + RESTLESS_ERROR_MIN);
+        put(if self.is_young() { 0.0 } else { restless });
         put(self.sustained);
         put(members.stay.novelty);
         put(members.stay.ended);

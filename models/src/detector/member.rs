@@ -107,7 +107,7 @@ impl Member {
         self.tail.learn(strangeness, limit, self.count, is_seasonal);
         let candidate = parameters.onset_scale
             * believed(before, parameters.caution + CAUTION_MORE)
-            * parameters.candidate(judged.news, LEARNED_MORE * judged.learned, surprise);
+            * parameters.candidate(judged.news + LEARNED_MORE * judged.learned, surprise);
         let is_onset = candidate > self.maximum;
         self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
         if !is_onset {

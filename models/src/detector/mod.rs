@@ -21,7 +21,7 @@ mod spread;
 mod tail;
 
 pub use default::{DefaultDetector, DefaultState};
-pub use network::{FEATURE_BOUND, FEATURES, HIDDEN, Network};
+pub use network::{FEATURES, HIDDEN, Network};
 pub use parameters::Parameters;
 
 /// What a detector says of one observation. Buffers are reused from call to call.

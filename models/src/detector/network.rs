@@ -7,7 +7,7 @@ pub const FEATURES: usize = 35;
 /// Neurons of its only hidden layer.
 pub const HIDDEN: usize = 16;
 /// Bound of a standardised feature: what is beyond the training's range says no more than its end.
-pub const FEATURE_BOUND: f32 = 4.0;
+const FEATURE_BOUND: f32 = 4.0;
 /// Bound of the log odds.
 const LOG_ODDS_MAX: f64 = 5.0;
 /// Bound of a weight, so that no sum of them overflows.
@@ -44,15 +44,19 @@ impl Network {
         }
     }
 
+    /// The features as the hidden layer has them: in standard deviations of the training, and bounded.
+    pub fn standardised(&self, features: &[f32; FEATURES]) -> [f32; FEATURES] {
+        std::array::from_fn(|at| {
+            ((features[at] - self.centre[at]) * self.scale[at]).clamp(-FEATURE_BOUND, FEATURE_BOUND)
+        })
+    }
+
     /// The natural logarithm of the odds, 5 at most.
     pub(super) fn log_odds(&self, features: &[f32; FEATURES]) -> f64 {
         let mut hidden = self.hidden_bias;
-        for (feature, ((centre, scale), weights)) in
-            features.iter().zip(self.centre.iter().zip(&self.scale).zip(&self.hidden))
-        {
-            let standardised = ((feature - centre) * scale).clamp(-FEATURE_BOUND, FEATURE_BOUND);
+        for (feature, weights) in self.standardised(features).iter().zip(&self.hidden) {
             for (sum, weight) in hidden.iter_mut().zip(weights) {
-                *sum += standardised * weight;
+                *sum += feature * weight;
             }
         }
         // The sum of a feature that is no number is no number, of which the larger to 0 is 0.
@@ -63,49 +67,41 @@ impl Network {
 
     /// Adds its tensors to a snapshot.
     pub(crate) fn write(&self, draft: Draft) -> Draft {
-        self.tensors()
+        let mut own = self.clone();
+        own.tensors()
             .into_iter()
-            .fold(draft, |draft, (name, shape, values)| draft.tensor(name, &shape, &values))
+            .fold(draft, |draft, (name, shape, values)| draft.tensor(name, shape, &*values))
     }
 
     /// Reads its tensors from a snapshot.
     pub(crate) fn read(snapshot: &Snapshot<'_>) -> Result<Self, SnapshotError> {
         let mut read = Network::even();
-        let mut tensors = Vec::new();
-        for (name, shape, _) in read.tensors() {
-            let values: Vec<f32> = snapshot.tensor(name, &shape)?;
+        for (name, shape, places) in read.tensors() {
+            let values: Vec<f32> = snapshot.tensor(name, shape)?;
             if let Some(wild) = values.iter().find(|value| !(-WEIGHT_MAX..=WEIGHT_MAX).contains(*value)) {
                 let (found, most) = (f64::from(*wild), f64::from(WEIGHT_MAX));
                 return Err(SnapshotError::Range { name: name.into(), found, least: -most, most });
             }
-            tensors.push(values);
+            places.copy_from_slice(&values);
         }
-        let mut values = tensors.into_iter().flatten();
-        let mut next = |place: &mut f32| *place = values.next().expect("as many as the shapes say");
-        read.centre.iter_mut().for_each(&mut next);
-        read.scale.iter_mut().for_each(&mut next);
-        read.hidden.as_flattened_mut().iter_mut().for_each(&mut next);
-        read.hidden_bias.iter_mut().for_each(&mut next);
-        read.output.iter_mut().for_each(&mut next);
-        next(&mut read.output_bias);
         Ok(read)
-    }
-
-    /// Its tensors: names, shapes and values.
-    fn tensors(&self) -> [(&'static str, Vec<usize>, Vec<f32>); 6] {
-        [
-            ("network_centre", vec![FEATURES], self.centre.to_vec()),
-            ("network_scale", vec![FEATURES], self.scale.to_vec()),
-            ("network_hidden", vec![FEATURES, HIDDEN], self.hidden.as_flattened().to_vec()),
-            ("network_hidden_bias", vec![HIDDEN], self.hidden_bias.to_vec()),
-            ("network_output", vec![HIDDEN], self.output.to_vec()),
-            ("network_output_bias", vec![], vec![self.output_bias]),
-        ]
     }
 
     /// Whether a tensor of that name is one of its.
     pub(crate) fn has(name: &str) -> bool {
         Network::even().tensors().iter().any(|(own, _, _)| *own == name)
+    }
+
+    /// Its tensors: name, shape and values of each.
+    fn tensors(&mut self) -> [(&'static str, &'static [usize], &mut [f32]); 6] {
+        [
+            ("network_centre", &[FEATURES], &mut self.centre),
+            ("network_scale", &[FEATURES], &mut self.scale),
+            ("network_hidden", &[FEATURES, HIDDEN], self.hidden.as_flattened_mut()),
+            ("network_hidden_bias", &[HIDDEN], &mut self.hidden_bias),
+            ("network_output", &[HIDDEN], &mut self.output),
+            ("network_output_bias", &[], std::slice::from_mut(&mut self.output_bias)),
+        ]
     }
 }
 

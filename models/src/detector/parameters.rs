@@ -166,8 +166,8 @@ impl Parameters {
     }
 
     /// What could be an onset of a single value: what is news, by the network too, and what surprise is beyond the usual.
-    pub(super) fn candidate(&self, news: f64, learned: f64, surprise: f64) -> f64 {
-        news + learned + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
+    pub(super) fn candidate(&self, news: f64, surprise: f64) -> f64 {
+        news + self.weight_surprise * (surprise - self.surprise_usual).max(0.0)
     }
 
     /// The onsets of a series without anomalies.

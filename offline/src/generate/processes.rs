@@ -82,6 +82,13 @@ pub struct Disturbed {
     pub disturbances: Vec<(&'static str, Range<usize>)>,
 }
 
+impl Disturbed {
+    /// First and last row of each disturbance.
+    pub fn windows(&self) -> Vec<(usize, usize)> {
+        self.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect()
+    }
+}
+
 /// A series of 5,000 to 10,000 rows with a few disturbances, all drawn from the seed.
 pub fn process(process: Process, seed: u64) -> Disturbed {
     let mut random = Random::new(seed);

@@ -1,6 +1,6 @@
 //! What the network is told of values of generated series, and whether they are part of an anomaly.
 
-use crate::generate::{Composition, Disturbed};
+use crate::generate::{Composition, Disturbed, Labelled};
 use crate::parallel::on_all_cores;
 use kizashi_models::detector::{DefaultDetector, Detector, FEATURES, Scored};
 use std::ops::Range;
@@ -17,7 +17,7 @@ const AGES: f64 = 1.5;
 const ANOMALIES_LEAST: f64 = 2.0;
 
 /// A series, and the first and last row of each anomaly.
-pub(super) struct Watched {
+pub(super) struct Marked {
     pub(super) times: Vec<i64>,
     pub(super) values: Vec<f64>,
     pub(super) windows: Vec<(usize, usize)>,
@@ -25,16 +25,23 @@ pub(super) struct Watched {
     pub(super) is_unclear: Vec<bool>,
 }
 
-impl From<Disturbed> for Watched {
+impl From<Disturbed> for Marked {
     fn from(series: Disturbed) -> Self {
-        let windows = series.disturbances.iter().map(|(_, rows)| (rows.start, rows.end - 1)).collect();
-        Watched { times: series.times, values: series.values, windows, is_unclear: Vec::new() }
+        let windows = series.windows();
+        Marked { times: series.times, values: series.values, windows, is_unclear: Vec::new() }
     }
 }
 
-impl From<Composition> for Watched {
+impl From<Labelled> for Marked {
+    fn from(series: Labelled) -> Self {
+        let windows = series.windows();
+        Marked { times: series.times, values: series.values, windows, is_unclear: Vec::new() }
+    }
+}
+
+impl From<Composition> for Marked {
     fn from(composition: Composition) -> Self {
-        Watched { is_unclear: composition.is_unclear, ..composition.series.into() }
+        Marked { is_unclear: composition.is_unclear, ..composition.series.into() }
     }
 }
 
@@ -65,7 +72,7 @@ impl Examples {
         detector: &DefaultDetector,
         share: f32,
         seeds: Range<u64>,
-        series: impl Fn(u64) -> Watched + Sync,
+        series: impl Fn(u64) -> Marked + Sync,
     ) {
         let count = seeds.end - seeds.start;
         let told = on_all_cores(count, |number| told(detector, &series(seeds.start + number)));
@@ -81,7 +88,7 @@ impl Examples {
 }
 
 /// The examples of a series. Those of an anomaly weigh 1 together, and so do those of a run elsewhere: either is one alert.
-fn told(detector: &DefaultDetector, series: &Watched) -> Vec<Told> {
+fn told(detector: &DefaultDetector, series: &Marked) -> Vec<Told> {
     let mut state = detector.new_state(&[None]);
     let mut out = Scored::default();
     let mut told: Vec<Told> = Vec::new();
@@ -163,7 +170,7 @@ mod tests {
         let times = (0..1000).map(|row| row * 60_000).collect();
         let told = told(
             &DefaultDetector::default(),
-            &Watched { times, values, windows: vec![(600, 604)], is_unclear: vec![false; 1000] },
+            &Marked { times, values, windows: vec![(600, 604)], is_unclear: vec![false; 1000] },
         );
         let weight = |rows: Range<usize>, window: Option<usize>| -> f64 {
             let these = told.iter().filter(|one| rows.contains(&one.row) && one.window == window);

@@ -4,7 +4,7 @@ mod examples;
 mod perceptron;
 
 use crate::generate::{Process, composition, labelled, process};
-use examples::{Examples, Watched};
+use examples::Examples;
 use kizashi_models::detector::{DefaultDetector, Network};
 
 /// Series of each kind that examples are taken from, and what they weigh together. Seeds are others than those of series that
@@ -17,16 +17,7 @@ const WEIGHT_OF_COMPOSITIONS: f32 = 5.0;
 /// The network that `detector`, whose own is of no account, is to have: the same each time.
 pub fn network(detector: &DefaultDetector) -> Network {
     let mut examples = Examples::default();
-    let one = |seed| {
-        let series = labelled(seed);
-        Watched {
-            windows: series.windows(),
-            times: series.times,
-            values: series.values,
-            is_unclear: Vec::new(),
-        }
-    };
-    examples.add(detector, 1.0, SEED..SEED + SERIES, one);
+    examples.add(detector, 1.0, SEED..SEED + SERIES, |seed| labelled(seed).into());
     for kind in Process::ALL {
         examples.add(detector, 1.0, SEED..SEED + SERIES, |seed| process(kind, seed).into());
     }

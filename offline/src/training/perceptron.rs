@@ -3,7 +3,7 @@
 
 use super::examples::{Example, Examples};
 use crate::generate::Random;
-use kizashi_models::detector::{FEATURE_BOUND, FEATURES, HIDDEN, Network};
+use kizashi_models::detector::{FEATURES, HIDDEN, Network};
 
 const SEED: u64 = 1;
 const EPOCHS: usize = 12;
@@ -26,14 +26,9 @@ type Weights = [f32; WEIGHTS];
 pub(super) fn train(examples: &Examples) -> Network {
     let examples = &examples.0;
     let (centre, scale) = standard(examples);
-    let inputs: Vec<[f32; FEATURES]> = examples
-        .iter()
-        .map(|example| {
-            std::array::from_fn(|at| {
-                ((example.features[at] - centre[at]) * scale[at]).clamp(-FEATURE_BOUND, FEATURE_BOUND)
-            })
-        })
-        .collect();
+    let mut network = Network { centre, scale, ..Network::even() };
+    let inputs: Vec<[f32; FEATURES]> =
+        examples.iter().map(|example| network.standardised(&example.features)).collect();
     let all: f64 = examples.iter().map(|example| f64::from(example.weight)).sum();
     let mean_weight = (all / examples.len() as f64) as f32;
 
@@ -73,16 +68,11 @@ pub(super) fn train(examples: &Examples) -> Network {
             adam.step(&mut weights, &gradient, rate as f32);
         }
     }
-    let mut hidden = [[0.0; HIDDEN]; FEATURES];
-    hidden.as_flattened_mut().copy_from_slice(&weights[..FEATURES * HIDDEN]);
-    Network {
-        centre,
-        scale,
-        hidden,
-        hidden_bias: std::array::from_fn(|at| weights[FEATURES * HIDDEN + at]),
-        output: std::array::from_fn(|at| weights[OUTPUT + at]),
-        output_bias: weights[OUTPUT + HIDDEN],
-    }
+    network.hidden.as_flattened_mut().copy_from_slice(&weights[..FEATURES * HIDDEN]);
+    network.hidden_bias.copy_from_slice(&weights[FEATURES * HIDDEN..OUTPUT]);
+    network.output.copy_from_slice(&weights[OUTPUT..OUTPUT + HIDDEN]);
+    network.output_bias = weights[OUTPUT + HIDDEN];
+    network
 }
 
 /// Mean of each feature, and the reciprocal of its standard deviation.
