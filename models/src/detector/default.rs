@@ -13,7 +13,7 @@ use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 13;
+const STATE_VERSION: u8 = 14;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///

@@ -7,6 +7,7 @@ use super::lattice::Lattice;
 use super::network::FEATURES;
 use super::novelty::{LEVELS, Novelty, Quantiser};
 use super::parameters::Parameters;
+use super::recurrence::Recurrence;
 use super::rhythm::Rhythm;
 use super::season::Season;
 use super::spread::{Spread, YOUNG};
@@ -121,6 +122,8 @@ pub(super) struct Field {
     still: Dwell<1>,
     /// Recent mean of novelty.
     usual_novelty: f64,
+    /// Of what the network was asked of.
+    recurrence: Recurrence,
     lattices: [Lattice; LATTICES],
 }
 
@@ -237,6 +240,7 @@ impl Field {
             dwell: Dwell::new(),
             still: Dwell::new(),
             usual_novelty: 0.0,
+            recurrence: Recurrence::new(),
             lattices,
         }
     }
@@ -486,9 +490,10 @@ impl Field {
         (value - forecast.values[of]) / self.errors[of].mean.max(self.error_min())
     }
 
-    /// What the network is told of a value that is new or far from a forecast; `None` of others, which are nothing.
+    /// What the network is told of a value that is new or far from a forecast, which counts as such from then on; `None` of
+    /// others, which are nothing.
     fn features(
-        &self,
+        &mut self,
         value: f64,
         log_restless: f64,
         forecast: &Forecast,
@@ -498,6 +503,7 @@ impl Field {
         let distances = DISTANCES.map(|of| self.distance(value, forecast, of));
         let sizes = distances.map(f64::abs);
         let farthest = sizes.into_iter().fold(0.0, f64::max);
+        self.recurrence.pass();
         if judged.news <= NEWS_TOLD && farthest <= DISTANCE_TOLD {
             return None;
         }
@@ -536,6 +542,9 @@ impl Field {
         put(libm::log1p(sizes.into_iter().fold(f64::INFINITY, f64::min)));
         put(libm::log1p(farthest));
         put(self.sustained.abs());
+        let is_above = value > forecast.values[FAST];
+        self.recurrence.of(is_above).into_iter().for_each(|count| put(libm::log1p(count)));
+        self.recurrence.count(is_above);
         Some(features)
     }
 
@@ -603,6 +612,7 @@ impl Field {
         self.dwell.encode(out);
         self.still.encode(out);
         out.f64(self.usual_novelty);
+        self.recurrence.encode(out);
         self.lattices.iter().for_each(|lattice| lattice.encode(out));
     }
 
@@ -628,6 +638,7 @@ impl Field {
         read.dwell = Dwell::decode(from)?;
         read.still = Dwell::decode(from)?;
         read.usual_novelty = from.f64_in(0.0, NOVELTY_MAX)?;
+        read.recurrence = Recurrence::decode(from)?;
         for lattice in &mut read.lattices {
             *lattice = Lattice::decode(from)?;
         }

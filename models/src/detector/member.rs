@@ -14,7 +14,7 @@ const CAUTION_MORE: f64 = 800.0;
 
 /// How much more the network adds to the news of a field of a vector than to that of a single value: of many fields, what is
 /// merely new says less of one.
-const LEARNED_MORE: f64 = 2.0;
+const LEARNED_MORE: f64 = 1.33;
 
 /// How far a distance from what the other fields say is believed, 1 at most: so much of it,
 struct Belief {

@@ -15,6 +15,7 @@ mod network;
 mod novelty;
 mod parameters;
 mod rarity;
+mod recurrence;
 mod rhythm;
 mod season;
 mod spread;

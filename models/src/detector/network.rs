@@ -3,7 +3,7 @@
 use crate::snapshot::{Draft, Snapshot, SnapshotError};
 
 /// What the network is told of a value; `field.rs` says what each is.
-pub const FEATURES: usize = 35;
+pub const FEATURES: usize = 39;
 /// Neurons of its only hidden layer.
 pub const HIDDEN: usize = 16;
 /// Bound of a standardised feature: what is beyond the training's range says no more than its end.

@@ -1,0 +1,103 @@
+//! How often a field has shown something new or far of late.
+
+use super::codec::{Decoder, Encoder};
+use crate::detector::StateError;
+
+/// Observations over which what was shown is forgotten: what belongs to the same event, and what is a habit of the field.
+const MEMORIES: [f32; 2] = [20.0, 500.0];
+/// Counts that are told of a value.
+pub(super) const COUNTS: usize = 2 * MEMORIES.len();
+
+/// Exponentially fading counts of what the network was asked of, on either side of the expected: what follows something of its
+/// kind closely is more of the same event, and what comes again and again is a habit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Recurrence {
+    /// Below the expected, and above.
+    counts: [[f32; MEMORIES.len()]; 2],
+}
+
+impl Recurrence {
+    pub(super) const fn new() -> Self {
+        Recurrence { counts: [[0.0; MEMORIES.len()]; 2] }
+    }
+
+    /// Lets a value pass.
+    pub(super) fn pass(&mut self) {
+        for counts in &mut self.counts {
+            for (count, memory) in counts.iter_mut().zip(MEMORIES) {
+                *count *= 1.0 - 1.0 / memory;
+            }
+        }
+    }
+
+    /// Counts the value that has just passed.
+    pub(super) fn count(&mut self, is_above: bool) {
+        for (count, memory) in self.counts[usize::from(is_above)].iter_mut().zip(MEMORIES) {
+            // Rounded, a sum of many could be more than their limit.
+            *count = (*count + 1.0).min(memory);
+        }
+    }
+
+    /// How often there was something of late: on the same side, over the short memory and the long one, then on the other.
+    pub(super) fn of(&self, is_above: bool) -> [f64; COUNTS] {
+        let [same, other] = [is_above, !is_above].map(|side| self.counts[usize::from(side)].map(f64::from));
+        [same[0], same[1], other[0], other[1]]
+    }
+
+    pub(super) fn encode(&self, out: &mut Encoder) {
+        self.counts.iter().flatten().for_each(|count| out.f32(*count));
+    }
+
+    pub(super) fn decode(from: &mut Decoder) -> Result<Self, StateError> {
+        let mut read = Self::new();
+        for counts in &mut read.counts {
+            for (count, memory) in counts.iter_mut().zip(MEMORIES) {
+                *count = from.f32_in(0.0, memory)?;
+            }
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After so many values, of which those at a multiple of `every` are counted above.
+    fn after(values: u32, every: u32) -> Recurrence {
+        let mut recurrence = Recurrence::new();
+        for value in 0..values {
+            recurrence.pass();
+            if value.is_multiple_of(every) {
+                recurrence.count(true);
+            }
+        }
+        recurrence
+    }
+
+    #[test]
+    fn a_habit_is_told_from_an_event_by_the_two_memories() {
+        let [event, habit] = [after(8, 1), after(3000, 60)].map(|recurrence| recurrence.of(true));
+        assert!(event[0] > 5.0 && event[1] > 5.0, "{event:?}");
+        assert!(habit[0] < 1.0 && habit[1] > 5.0, "{habit:?}");
+        assert_eq!(after(8, 1).of(false)[..2], [0.0, 0.0], "nothing was below");
+        assert_eq!(after(8, 1).of(false)[2..], event[..2]);
+    }
+
+    #[test]
+    fn bytes_bring_back_even_the_highest_counts() {
+        for recurrence in [Recurrence::new(), after(77, 3), after(100_000, 1)] {
+            let mut bytes = Vec::new();
+            recurrence.encode(&mut Encoder(&mut bytes));
+            assert_eq!(Recurrence::decode(&mut Decoder(&bytes)).unwrap(), recurrence);
+        }
+    }
+
+    #[test]
+    fn more_than_a_memory_holds_is_refused() {
+        let mut bytes = Vec::new();
+        let mut out = Encoder(&mut bytes);
+        [20.5_f32, 1.0, 1.0, 1.0].into_iter().for_each(|count| out.f32(count));
+        assert!(Recurrence::decode(&mut Decoder(&bytes)).is_err());
+    }
+}
