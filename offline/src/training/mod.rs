@@ -10,8 +10,8 @@ use kizashi_models::detector::{DefaultDetector, Network};
 /// Series of each kind that examples are taken from, and what they weigh together. Seeds are others than those of series that
 /// figures in docs/BENCHMARKS.md are of.
 const SEED: u64 = 20_000_000;
-const SERIES: u64 = 600;
-const COMPOSITIONS: u64 = 3000;
+const SERIES: u64 = 1000;
+const COMPOSITIONS: u64 = 8000;
 const WEIGHT_OF_COMPOSITIONS: f32 = 5.0;
 
 /// The network that `detector`, whose own is of no account, is to have: the same each time.
