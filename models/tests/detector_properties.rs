@@ -258,6 +258,27 @@ fn a_field_that_is_infinite_is_not_an_onset_for_ever() {
     }
 }
 
+/// Rounding never makes a number 0 that only fades, and a processor takes a hundred times as long for one that is subnormal.
+#[test]
+fn a_series_that_stands_still_has_no_subnormal_number() {
+    let detector = DefaultDetector::default();
+    for stands_at in [0.0, 5.0] {
+        let (mut state, mut scored) = (detector.new_state(&[None; 2]), Scored::default());
+        for i in 0..220_000_i64 {
+            let value = if i < 300 { drawn(i, 1000) } else { stands_at };
+            detector.step(&mut state, i * 60_000, &[value, 5.0], &mut scored);
+        }
+        let shown = format!("{state:?}");
+        let words = shown.split(|c: char| !c.is_ascii_digit() && !"+-.e".contains(c));
+        let numbers: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+        assert!(numbers.len() > 1000, "{} numbers", numbers.len());
+        // Of 32 bits they are from 1.4e-45 on.
+        let of_32_bits = 1.4e-45..f64::from(f32::MIN_POSITIVE);
+        let odd = numbers.iter().find(|number| number.is_subnormal() || of_32_bits.contains(&number.abs()));
+        assert_eq!(odd, None, "at {stands_at}");
+    }
+}
+
 #[test]
 fn the_state_of_a_value_fits_in_five_kilobytes() {
     let detector = DefaultDetector::default();

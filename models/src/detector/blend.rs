@@ -1,6 +1,7 @@
 //! A forecast made of others.
 
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
+use super::fading::faded_f32;
 use crate::detector::StateError;
 
 /// What it is made of: the last value, what the season's profile says of now, what it said of the last value, and what the
@@ -109,7 +110,7 @@ impl Blend {
                 weights[i] -= lower[k][i] * inverse[i] * weights[k];
             }
         }
-        weights.map(|weight| (weight as f32).clamp(-WEIGHT_MAX, WEIGHT_MAX))
+        weights.map(|weight| faded_f32((weight as f32).clamp(-WEIGHT_MAX, WEIGHT_MAX)))
     }
 
     /// Learns `value`, the `seen`th one, of which a forecast had these parts; of one before the first only what the season
@@ -122,7 +123,7 @@ impl Blend {
         let gain = 1.0 / f64::from(seen).min(memory);
         let distance = parts.measure.distance(value);
         let fade = |mean: &mut f32, product: f64| {
-            *mean += (gain * (product - f64::from(*mean))) as f32;
+            *mean = faded_f32(*mean + (gain * (product - f64::from(*mean))) as f32);
         };
         let mut products = self.products.iter_mut();
         for (i, part) in parts.distances.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What the fields of a vector say of each other.
 
 use super::codec::{Decoder, Encoder};
+use super::fading::faded;
 use super::joint::{BLOCK, Joint};
 use super::member::{Member, believed_of_all};
 use super::parameters::Parameters;
@@ -97,7 +98,7 @@ impl Block {
             let squared = given.min(DISPERSION_CUT) * given.min(DISPERSION_CUT);
             let mean = member.dispersion + (squared - member.dispersion) / parameters.memory_sustained;
             // Over a short memory it could round to beyond the bound, which no state may hold.
-            member.dispersion = mean.clamp(0.0, DISPERSION_MAX);
+            member.dispersion = faded(mean.clamp(0.0, DISPERSION_MAX));
             dispersion = dispersion.max(member.dispersion);
             contributions[i] = now.trust * (GIVEN_SHARE * given * given + member.dispersion)
                 + lately.trust * given_lately * given_lately;

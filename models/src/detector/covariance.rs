@@ -1,6 +1,7 @@
 //! Covariances of a block of fields, and what their inverse says of an observation.
 
 use super::codec::{Decoder, Encoder};
+use super::fading::faded;
 use super::joint::BLOCK;
 use crate::detector::StateError;
 use std::hint::black_box;
@@ -110,7 +111,7 @@ impl Covariance {
             let own = errors.values[i];
             for ((number, keep), value) in row.iter_mut().zip(keep).zip(&errors.values) {
                 // As a sum of two, so that what a large variance was leaves no trace in the digits of a small one.
-                *number = keep * *number + gain * (own * value);
+                *number = faded(keep * *number + gain * (own * value));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::blend::{Blend, Measure, Parts};
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
 use super::dwell::{Dwell, Stay};
+use super::fading::faded;
 use super::lattice::Lattice;
 use super::network::FEATURES;
 use super::novelty::{LEVELS, Novelty, Quantiser};
@@ -440,7 +441,7 @@ impl Field {
         let off = self.distance(value, forecast, usual).clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
         let sustained = self.sustained + (off - self.sustained) / parameters.memory_sustained;
         // Over a short memory it could round to beyond the bound, which no state may hold.
-        self.sustained = sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND);
+        self.sustained = faded(sustained.clamp(-SUSTAINED_BOUND, SUSTAINED_BOUND));
         if value.abs() >= VALUE_MAX {
             members.novelty += parameters.weight_value + parameters.weight_change;
             return members;
@@ -561,7 +562,7 @@ impl Field {
         let count = f64::from(self.count);
         let gain = 1.0 / count.min(parameters.memory);
         let gain_fast = 1.0 / count.min(parameters.memory_fast);
-        self.usual_novelty += gain * (judged.novelty - self.usual_novelty);
+        self.usual_novelty = faded(self.usual_novelty + gain * (judged.novelty - self.usual_novelty));
 
         let outside = if judged.error.abs() > f64::from(self.band) { 1.0 } else { 0.0 };
         if count > YOUNG {
@@ -569,7 +570,8 @@ impl Field {
             self.band = (band as f32).clamp(1.0, BAND_MAX);
         }
         let change = (value - self.last).abs().min(VALUE_MAX);
-        self.restless += (change - self.restless) / count.min(parameters.memory_restless);
+        self.restless =
+            faded(self.restless + (change - self.restless) / count.min(parameters.memory_restless));
         if count > YOUNG {
             let now = self.log_restless();
             if count == YOUNG + 1.0 {
@@ -583,11 +585,11 @@ impl Field {
             errors[i] = self.errors[i].learn(value - values[i], gain, least);
         }
         self.blend.learn(&forecast.parts, value, self.grown(), parameters.memory);
-        self.level += gain * errors[LEVEL];
-        self.fast += gain_fast * errors[FAST];
+        self.level = faded(self.level + gain * errors[LEVEL]);
+        self.fast = faded(self.fast + gain_fast * errors[FAST]);
         // Cut like an error, also while the season is not believed.
         let limit = errors[SEASON].abs().max(RESIDUAL_CUT * self.errors[SEASON].mean);
-        self.residual += gain_fast * (value - corrected).clamp(-limit, limit);
+        self.residual = faded(self.residual + gain_fast * (value - corrected).clamp(-limit, limit));
         self.last = value;
         if count > YOUNG {
             // As cut: what is odd about one turn is not expected of the next.

@@ -2,6 +2,7 @@
 
 use super::Range;
 use super::codec::{Decoder, Encoder, LEARNT_MAX, within};
+use super::fading::faded_f32;
 use crate::detector::StateError;
 use std::hint::black_box;
 
@@ -139,7 +140,7 @@ impl Lattice {
             Some(at) => (at, self.counts[at]),
             None => (self.reach(cell, value), 0.0),
         };
-        self.counts.iter_mut().for_each(|count| *count *= keep);
+        self.counts.iter_mut().for_each(|count| *count = faded_f32(*count * keep));
         self.counts[at] += 1.0;
         (self.low, self.high) = (self.low.min(value), self.high.max(value));
         self.seen += 1;

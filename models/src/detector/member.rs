@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use super::default::believed;
+use super::fading::faded;
 use super::field::{Judged, NOVELTY_MAX};
 use super::parameters::Parameters;
 use super::tail::{Tail, Trust};
@@ -100,7 +101,8 @@ impl Member {
         let before = f64::from(self.count);
         self.count = self.count.saturating_add(1);
         let moved = f64::from(u8::from(judged.moved));
-        self.moves += (moved - self.moves) / f64::from(self.count).min(parameters.memory);
+        let moves = self.moves + (moved - self.moves) / f64::from(self.count).min(parameters.memory);
+        self.moves = faded(moves);
         let strangeness = judged.strangeness(parameters);
         let trust = Trust::of(believed(before, parameters.caution_tail));
         let (surprise, limit) = self.tail.judge_beyond(parameters.surprise_usual, strangeness, trust);
@@ -109,7 +111,7 @@ impl Member {
             * believed(before, parameters.caution + CAUTION_MORE)
             * parameters.candidate(judged.news + LEARNED_MORE * judged.learned, surprise);
         let is_onset = candidate > self.maximum;
-        self.maximum = candidate.max(self.maximum * (1.0 - 1.0 / parameters.onset_memory));
+        self.maximum = candidate.max(faded(self.maximum * (1.0 - 1.0 / parameters.onset_memory)));
         if !is_onset {
             return Alone::default();
         }
@@ -129,7 +131,7 @@ impl Member {
 
     /// Takes in what the field showed that is new: 0 where it is missing.
     pub(super) fn notice(&mut self, news: f64, parameters: &Parameters) {
-        self.news = news.max(self.news * (1.0 - 1.0 / parameters.memory_news));
+        self.news = news.max(faded(self.news * (1.0 - 1.0 / parameters.memory_news)));
     }
 
     /// How far what the others say of the field is believed, where they explain so much of its variance.

@@ -6,6 +6,7 @@ mod codec;
 mod covariance;
 mod default;
 mod dwell;
+mod fading;
 mod field;
 mod highest;
 mod joint;

@@ -1,6 +1,7 @@
 //! How often a field has shown something new or far of late.
 
 use super::codec::{Decoder, Encoder};
+use super::fading::faded_f32;
 use crate::detector::StateError;
 
 /// Observations over which what was shown is forgotten: what belongs to the same event, and what is a habit of the field.
@@ -25,7 +26,7 @@ impl Recurrence {
     pub(super) fn pass(&mut self) {
         for counts in &mut self.counts {
             for (count, memory) in counts.iter_mut().zip(MEMORIES) {
-                *count *= 1.0 - 1.0 / memory;
+                *count = faded_f32(*count * (1.0 - 1.0 / memory));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Mean absolute error, robust to what was itself anomalous.
 
 use super::codec::{Decoder, Encoder, LEARNT_MAX};
+use super::fading::{faded, faded_f32};
 use crate::detector::StateError;
 
 /// Errors beyond this many mean errors are cut before they are learnt.
@@ -33,11 +34,11 @@ impl Spread {
             if error.abs() > limit {
                 self.heat = (self.heat + 1.0).min(HEAT_MAX);
             } else {
-                self.heat *= COOLING;
+                self.heat = faded_f32(self.heat * COOLING);
             }
             cut = error.clamp(-widened, widened);
         }
-        self.mean += gain * (cut.abs() - self.mean);
+        self.mean = faded(self.mean + gain * (cut.abs() - self.mean));
         cut
     }
 
