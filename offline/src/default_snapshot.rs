@@ -63,7 +63,7 @@ fn parameters() -> Parameters {
     }
 }
 
-/// The bytes of the file, the same each time. The network is trained first, which takes a minute or less.
+/// The bytes of the file, the same each time. The network is trained first, which takes a minute or two.
 ///
 /// # Errors
 /// Where a parameter is out of its range.

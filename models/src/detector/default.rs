@@ -2,7 +2,7 @@
 
 use super::block::{Block, Together};
 use super::codec::{Decoder, Encoder};
-use super::fading::faded;
+use super::fading::fading_maximum;
 use super::field::{Field, Levels};
 use super::joint::BLOCK;
 use super::member::Member;
@@ -157,7 +157,7 @@ impl DefaultDetector {
         if candidate > state.maximum {
             out.onset = out.onset.max(candidate);
         }
-        state.maximum = candidate.max(faded(state.maximum * (1.0 - 1.0 / parameters.onset_memory)));
+        state.maximum = fading_maximum(state.maximum, candidate, parameters.onset_memory);
         let usual = parameters.usual_onsets(is_vector);
         let trust_rarity = believed(f64::from(state.rarity.seen()), parameters.caution_rarity);
         let (rarity, limit) =

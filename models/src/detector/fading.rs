@@ -14,6 +14,11 @@ pub(super) fn faded(left: f64) -> f64 {
     if left.abs() < 1e-300 { 0.0 } else { left }
 }
 
+/// The largest of late: `now`, or what is left of it over so many observations.
+pub(super) fn fading_maximum(maximum: f64, now: f64, memory: f64) -> f64 {
+    now.max(faded(maximum * (1.0 - 1.0 / memory)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -358,7 +358,9 @@ impl Field {
                 // Of infinite ones the last finite value is kept.
                 moved: value != self.last && value.abs() < VALUE_MAX,
             };
-            judged.features = self.features(value, log_restless, forecast, &members, &judged);
+            let is_above = value > forecast.values[FAST];
+            judged.features = self.features(value, is_above, log_restless, forecast, &members, &judged);
+            self.recurrence.learn(judged.features.is_some().then_some(is_above));
             if let Some(features) = &judged.features {
                 judged.learned = parameters.learned(parameters.network.log_odds(features));
             }
@@ -491,11 +493,11 @@ impl Field {
         (value - forecast.values[of]) / self.errors[of].mean.max(self.error_min())
     }
 
-    /// What the network is told of a value that is new or far from a forecast, which counts as such from then on; `None` of
-    /// others, which are nothing.
+    /// What the network is told of a value that is new or far from a forecast; `None` of others, which are nothing.
     fn features(
-        &mut self,
+        &self,
         value: f64,
+        is_above: bool,
         log_restless: f64,
         forecast: &Forecast,
         members: &Members,
@@ -504,7 +506,6 @@ impl Field {
         let distances = DISTANCES.map(|of| self.distance(value, forecast, of));
         let sizes = distances.map(f64::abs);
         let farthest = sizes.into_iter().fold(0.0, f64::max);
-        self.recurrence.pass();
         if judged.news <= NEWS_TOLD && farthest <= DISTANCE_TOLD {
             return None;
         }
@@ -543,9 +544,7 @@ impl Field {
         put(libm::log1p(sizes.into_iter().fold(f64::INFINITY, f64::min)));
         put(libm::log1p(farthest));
         put(self.sustained.abs());
-        let is_above = value > forecast.values[FAST];
         self.recurrence.of(is_above).into_iter().for_each(|count| put(libm::log1p(count)));
-        self.recurrence.count(is_above);
         Some(features)
     }
 

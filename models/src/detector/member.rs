@@ -2,7 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use super::default::believed;
-use super::fading::faded;
+use super::fading::{faded, fading_maximum};
 use super::field::{Judged, NOVELTY_MAX};
 use super::parameters::Parameters;
 use super::tail::{Tail, Trust};
@@ -111,7 +111,7 @@ impl Member {
             * believed(before, parameters.caution + CAUTION_MORE)
             * parameters.candidate(judged.news + LEARNED_MORE * judged.learned, surprise);
         let is_onset = candidate > self.maximum;
-        self.maximum = candidate.max(faded(self.maximum * (1.0 - 1.0 / parameters.onset_memory)));
+        self.maximum = fading_maximum(self.maximum, candidate, parameters.onset_memory);
         if !is_onset {
             return Alone::default();
         }
@@ -131,7 +131,7 @@ impl Member {
 
     /// Takes in what the field showed that is new: 0 where it is missing.
     pub(super) fn notice(&mut self, news: f64, parameters: &Parameters) {
-        self.news = news.max(faded(self.news * (1.0 - 1.0 / parameters.memory_news)));
+        self.news = fading_maximum(self.news, news, parameters.memory_news);
     }
 
     /// How far what the others say of the field is believed, where they explain so much of its variance.

@@ -53,16 +53,31 @@ impl Network {
 
     /// The natural logarithm of the odds, 5 at most.
     pub(super) fn log_odds(&self, features: &[f32; FEATURES]) -> f64 {
-        let mut hidden = self.hidden_bias;
-        for (feature, weights) in self.standardised(features).iter().zip(&self.hidden) {
-            for (sum, weight) in hidden.iter_mut().zip(weights) {
+        let active = self.active(&self.standardised(features));
+        f64::from(self.output(&active)).min(LOG_ODDS_MAX)
+    }
+
+    /// The hidden layer for standardised features.
+    pub fn active(&self, features: &[f32; FEATURES]) -> [f32; HIDDEN] {
+        let mut sums = self.hidden_bias;
+        for (feature, weights) in features.iter().zip(&self.hidden) {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum += feature * weight;
             }
         }
         // The sum of a feature that is no number is no number, of which the larger to 0 is 0.
-        let active = hidden.iter().zip(&self.output).map(|(sum, weight)| sum.max(0.0) * weight);
-        let odds = active.fold(self.output_bias, |all, one| all + one);
-        f64::from(odds).min(LOG_ODDS_MAX)
+        sums.map(|sum| sum.max(0.0))
+    }
+
+    /// The logarithm of the odds, unbounded, for a hidden layer.
+    pub fn output(&self, active: &[f32; HIDDEN]) -> f32 {
+        active.iter().zip(&self.output).fold(self.output_bias, |all, (one, weight)| all + one * weight)
+    }
+
+    /// All weights that are trained, layer by layer, the features' own mean and scale not.
+    pub fn weights_mut(&mut self) -> impl Iterator<Item = &mut f32> {
+        let hidden = self.hidden.as_flattened_mut().iter_mut().chain(&mut self.hidden_bias);
+        hidden.chain(&mut self.output).chain(std::iter::once(&mut self.output_bias))
     }
 
     /// Adds its tensors to a snapshot.

@@ -7,7 +7,7 @@ use crate::detector::StateError;
 /// Observations over which what was shown is forgotten: what belongs to the same event, and what is a habit of the field.
 const MEMORIES: [f32; 2] = [20.0, 500.0];
 /// Counts that are told of a value.
-pub(super) const COUNTS: usize = 2 * MEMORIES.len();
+const COUNTS: usize = 2 * MEMORIES.len();
 
 /// Exponentially fading counts of what the network was asked of, on either side of the expected: what follows something of its
 /// kind closely is more of the same event, and what comes again and again is a habit.
@@ -18,24 +18,17 @@ pub(super) struct Recurrence {
 }
 
 impl Recurrence {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Recurrence { counts: [[0.0; MEMORIES.len()]; 2] }
     }
 
-    /// Lets a value pass.
-    pub(super) fn pass(&mut self) {
-        for counts in &mut self.counts {
+    /// Learns a value: the side of the expected where the network was asked of it, else none.
+    pub(super) fn learn(&mut self, is_above: Option<bool>) {
+        for (side, counts) in [false, true].into_iter().zip(&mut self.counts) {
+            let more = if is_above == Some(side) { 1.0 } else { 0.0 };
             for (count, memory) in counts.iter_mut().zip(MEMORIES) {
-                *count = faded_f32(*count * (1.0 - 1.0 / memory));
+                *count = faded_f32((*count + more) * (1.0 - 1.0 / memory));
             }
-        }
-    }
-
-    /// Counts the value that has just passed.
-    pub(super) fn count(&mut self, is_above: bool) {
-        for (count, memory) in self.counts[usize::from(is_above)].iter_mut().zip(MEMORIES) {
-            // Rounded, a sum of many could be more than their limit.
-            *count = (*count + 1.0).min(memory);
         }
     }
 
@@ -68,10 +61,7 @@ mod tests {
     fn after(values: u32, every: u32) -> Recurrence {
         let mut recurrence = Recurrence::new();
         for value in 0..values {
-            recurrence.pass();
-            if value.is_multiple_of(every) {
-                recurrence.count(true);
-            }
+            recurrence.learn(value.is_multiple_of(every).then_some(true));
         }
         recurrence
     }

@@ -54,6 +54,11 @@ impl Random {
         self.uniform() < probability
     }
 
+    /// Puts items in a random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        (1..items.len()).rev().for_each(|last| items.swap(last, self.below(last + 1)));
+    }
+
     /// The next state of an autoregressive process of first order and variance 1.
     pub(super) fn autoregressive(&mut self, state: f64, coefficient: f64) -> f64 {
         coefficient * state + (1.0 - coefficient * coefficient).sqrt() * self.normal()

@@ -146,10 +146,10 @@ pub fn failing(seed: u64, rows: usize, fields: usize, struck: usize) -> Labelled
     Labelled { name, kind: None, fields, times: columns.times, values, twin, strikes }
 }
 
-/// 0 to `count` − 1 in a random order (Fisher and Yates).
+/// 0 to `count` − 1 in a random order.
 fn permutation(count: usize, random: &mut Random) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
-    (1..count).rev().for_each(|at| order.swap(at, random.below(at + 1)));
+    random.shuffle(&mut order);
     order
 }
 
