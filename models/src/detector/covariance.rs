@@ -116,19 +116,24 @@ impl Covariance {
         }
     }
 
-    /// What the inverse says of errors. `ridge` is added to the variances.
-    pub(super) fn solve(&self, errors: &Errors, ridge: f64) -> Solved {
+    /// Variance of a field.
+    pub(super) fn variance(&self, field: usize) -> f64 {
+        self.numbers[field * self.width() + field]
+    }
+
+    /// What the inverse says of errors. `ridges` are added to the variances.
+    pub(super) fn solve(&self, errors: &Errors, ridges: &[f64; BLOCK]) -> Solved {
         const { assert!(BLOCK == 4 * LANES) };
         match self.width() / LANES {
-            0 | 1 => self.solve_in::<{ LANES }>(errors, ridge),
-            2 => self.solve_in::<{ 2 * LANES }>(errors, ridge),
-            3 => self.solve_in::<{ 3 * LANES }>(errors, ridge),
-            _ => self.solve_in::<BLOCK>(errors, ridge),
+            0 | 1 => self.solve_in::<{ LANES }>(errors, ridges),
+            2 => self.solve_in::<{ 2 * LANES }>(errors, ridges),
+            3 => self.solve_in::<{ 3 * LANES }>(errors, ridges),
+            _ => self.solve_in::<BLOCK>(errors, ridges),
         }
     }
 
     /// The same of rows of length `WIDTH`.
-    fn solve_in<const WIDTH: usize>(&self, errors: &Errors, ridge: f64) -> Solved {
+    fn solve_in<const WIDTH: usize>(&self, errors: &Errors, ridges: &[f64; BLOCK]) -> Solved {
         let rows = self.rows::<WIDTH>();
         let there = head::<WIDTH>(&errors.there);
         // The Cholesky factor column by column, and its inverse row by row, so that each step is one of whole
@@ -142,10 +147,10 @@ impl Covariance {
         for (i, row) in rows.iter().enumerate() {
             // A missing field's row and column of the factor are those of the identity: it has no part in what follows.
             let mut reciprocal = 1.0;
-            variances[i] = row[i] + ridge;
+            variances[i] = row[i] + ridges[i];
             if there[i] > 0.0 {
                 let left = left(row, there, &factor[..i]);
-                reciprocal = 1.0 / (left[i] + ridge).max(PIVOT_MIN).max(PIVOT_SHARE_MIN * row[i]).sqrt();
+                reciprocal = 1.0 / (left[i] + ridges[i]).max(PIVOT_MIN).max(PIVOT_SHARE_MIN * row[i]).sqrt();
                 factor[i] = left.map(|left| left * reciprocal);
             }
             inverse[i] = sum(&factor[..i], i, &inverse).map(|sum| -sum * reciprocal);
@@ -274,7 +279,7 @@ mod tests {
                 let row = &covariance.numbers[column * covariance.width()..][..fields];
                 let mut errors = row.to_vec();
                 errors[column] += ridge;
-                let solved = covariance.solve(&Errors::new(&errors), ridge);
+                let solved = covariance.solve(&Errors::new(&errors), &[ridge; BLOCK]);
                 assert!((solved.squared - errors[column]).abs() < 1e-9, "{column} of {fields}");
                 for (i, given) in solved.given[..fields].iter().enumerate() {
                     let given_others = (errors[column] * (1.0 - solved.explained[i])).sqrt();
@@ -291,9 +296,9 @@ mod tests {
             let (before, mut after) = (learnt(fields), learnt(fields));
             after.add_field();
             let errors: Vec<_> = (0..=fields).map(|i| i as f64 / 7.0).collect();
-            let one = before.solve(&Errors::new(&errors[..fields]), 0.1);
+            let one = before.solve(&Errors::new(&errors[..fields]), &[0.1; BLOCK]);
             let missing = [&errors[..fields], &[f64::NAN]].concat();
-            let other = after.solve(&Errors::new(&missing), 0.1);
+            let other = after.solve(&Errors::new(&missing), &[0.1; BLOCK]);
             assert_eq!((one.squared, one.given), (other.squared, other.given), "{fields}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::codec::{Decoder, Encoder};
 use super::covariance::{Covariance, Errors};
+use super::default::believed;
 use super::parameters::Parameters;
 use super::spread::Spread;
 use crate::detector::StateError;
@@ -9,6 +10,12 @@ use crate::detector::StateError;
 /// Fields whose joint distribution is kept together. The cost of an observation grows with the cube of a
 /// block and only linearly with the number of blocks, so a vector of any width stays affordable.
 pub(super) const BLOCK: usize = 16;
+/// What is added to the variance of a quantity that is known: this share of it,
+const RIDGE_SHARE: f64 = 0.02;
+/// but no less than this share of what is added to that of any other.
+const RIDGE_LEAST: f64 = 0.01;
+/// Observations after which half of what covariances say of a quantity is believed to the last digit.
+const RIDGE_KNOWN: f64 = 300.0;
 /// Least spread of the distance, in the root of the mean squared error.
 const SPREAD_MIN: f64 = 1e-3;
 
@@ -66,11 +73,25 @@ impl Joint {
         self.covariance.fetch();
     }
 
-    /// Says how far standardised errors (NaN where missing) are out, then learns them. `ridge` is added to the variances.
-    pub(super) fn step(&mut self, errors: &[f64], ridge: f64, parameters: &Parameters) -> Distance {
+    /// What to add to the variance of a field: `most` of a state, whose liveliness is 0, and while little was seen; of a
+    /// quantity, whose liveliness is 1, a share of the variance. Where fields jump together, as with an operating
+    /// condition, what lasts of their distances varies by no more than `most`, and what of it is a field's own by a hundredth
+    /// of that: a fault, which a ridge of `most` would hide.
+    pub(super) fn ridge(&self, field: usize, most: f64, liveliness: f64) -> f64 {
+        let of_variance = (RIDGE_SHARE * self.covariance.variance(field)).clamp(RIDGE_LEAST * most, most);
+        most + believed(f64::from(self.count), RIDGE_KNOWN) * liveliness * (of_variance - most)
+    }
+
+    /// Says how far standardised errors (NaN where missing) are out, then learns them. `ridges` are added to the variances.
+    pub(super) fn step(
+        &mut self,
+        errors: &[f64],
+        ridges: &[f64; BLOCK],
+        parameters: &Parameters,
+    ) -> Distance {
         assert_eq!(errors.len(), self.covariance.fields());
         let errors = Errors::new(errors);
-        let distance = self.distance(&errors, ridge);
+        let distance = self.distance(&errors, ridges);
         if errors.present > 0.0 {
             self.count = self.count.saturating_add(1);
             let gain = 1.0 / f64::from(self.count).min(parameters.memory);
@@ -81,8 +102,8 @@ impl Joint {
     }
 
     /// The distance of the errors that are there in their own distribution.
-    fn distance(&self, errors: &Errors, ridge: f64) -> Distance {
-        let solved = self.covariance.solve(errors, ridge);
+    fn distance(&self, errors: &Errors, ridges: &[f64; BLOCK]) -> Distance {
+        let solved = self.covariance.solve(errors, ridges);
         let present = errors.present.max(1.0);
         let value = (solved.squared / present).sqrt();
         let fields = self.covariance.fields().max(1);
@@ -134,10 +155,10 @@ mod tests {
         for i in 0..2000 {
             let x = ((i * 37) % 41) as f64 / 10.0 - 2.0;
             let errors = [x, -x + ((i * 17) % 11) as f64 / 50.0 - 0.1];
-            joint.step(&errors, 0.01, &parameters);
+            joint.step(&errors, &[0.01; BLOCK], &parameters);
         }
-        let usual = joint.distance(&Errors::new(&[1.5, -1.5]), 0.01);
-        let broken = joint.distance(&Errors::new(&[1.5, 1.5]), 0.01);
+        let usual = joint.distance(&Errors::new(&[1.5, -1.5]), &[0.01; BLOCK]);
+        let broken = joint.distance(&Errors::new(&[1.5, 1.5]), &[0.01; BLOCK]);
         assert!(broken.value > 3.0 * usual.value, "{} {}", broken.value, usual.value);
         assert!(broken.beyond > 3.0 * usual.beyond, "{} {}", broken.beyond, usual.beyond);
     }
@@ -146,7 +167,7 @@ mod tests {
     fn a_field_is_as_far_as_its_regression_on_the_others_says() {
         // Of unit variances and a correlation of 0.8, a field's variance given the other is 1 - 0.64.
         let joint = decoded(&[1.0, 0.8, 1.0, 0.0, 0.0, 4.0], 3).unwrap();
-        let distance = joint.distance(&Errors::new(&[2.0, 1.0, 6.0]), 0.0);
+        let distance = joint.distance(&Errors::new(&[2.0, 1.0, 6.0]), &[0.0; BLOCK]);
         let expected = [(2.0 - 0.8) / 0.6, (1.0 - 1.6) / 0.6, 3.0];
         for (found, expected) in distance.given.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
@@ -156,10 +177,35 @@ mod tests {
             assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
         }
         assert!((distance.explained_mean - (0.64 + 0.64) / 3.0).abs() < 1e-12);
-        let missing = joint.distance(&Errors::new(&[2.0, f64::NAN, 6.0]), 0.0);
+        let missing = joint.distance(&Errors::new(&[2.0, f64::NAN, 6.0]), &[0.0; BLOCK]);
         assert_eq!(missing.given[..3], [2.0, 0.0, 3.0], "what is missing says nothing of the others");
         assert_eq!(missing.explained_mean, 0.0, "nor does it explain them");
         assert!((missing.value - (13.0_f64 / 2.0).sqrt()).abs() < 1e-12);
+    }
+
+    /// Three fields that jump together by their condition, which is drawn anew each time, as sustained distances are: so
+    /// many rows of them, then one in which the last is a little off.
+    fn off_by_a_little(rows: u32, liveliness: f64) -> f64 {
+        let (mut joint, parameters) = (Joint::new(), Parameters::default());
+        (0..3).for_each(|_| joint.add_field());
+        let ridges = |joint: &Joint| {
+            std::array::from_fn(|i| if i < 3 { joint.ridge(i, 0.01, liveliness) } else { 0.01 })
+        };
+        for row in 0..rows {
+            let condition = f64::from(row * 37 % 41) / 50.0 - 0.4;
+            let noise = |by| f64::from(row * by % 11) / 500.0 - 0.01;
+            let ridges = ridges(&joint);
+            joint.step(&[condition, condition + noise(17), noise(23) - condition], &ridges, &parameters);
+        }
+        joint.distance(&Errors::new(&[0.1, 0.1, 0.0]), &ridges(&joint)).given[2]
+    }
+
+    #[test]
+    fn what_is_a_little_off_stands_out_among_quantities_that_jump_together_once_they_are_known() {
+        let (known, young, states) =
+            (off_by_a_little(2000, 1.0), off_by_a_little(60, 1.0), off_by_a_little(2000, 0.0));
+        assert!(known > 2.0 * states && states > 0.0, "{known}, of states {states}");
+        assert!(young < 1.2 * states, "{young}, of states {states}");
     }
 
     #[test]
@@ -173,7 +219,7 @@ mod tests {
             let (first, second) = (i % 8, (i / 8 * 5 + 1) % 8);
             errors[first] = x;
             errors[second] = if (first + second) % 2 == 0 { x } else { -x };
-            let distance = joint.step(&errors, 0.01, &parameters);
+            let distance = joint.step(&errors, &[0.01; BLOCK], &parameters);
             assert!(distance.value < 100.0, "{}", distance.value);
         }
         assert!(joint.covariance.is_possible());

@@ -120,7 +120,7 @@ impl Member {
     }
 
     /// Whether the field is a quantity, which is another one with each observation, or a state, which stays: 1 to 0.
-    fn liveliness(&self) -> f64 {
+    pub(super) fn liveliness(&self) -> f64 {
         self.moves * (1.0 + MOVING) / (self.moves + MOVING)
     }
 

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 /// Raised with every change of the method that moves a score's bits.
-const METHOD: &str = "kizashi/default/18";
+const METHOD: &str = "kizashi/default/19";
 
 /// What can be chosen about the built-in detector. One set serves all series.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,8 @@ pub struct Parameters {
     /// Bound of a standardised error in the joint distribution, in mean errors: how far a field is out by itself is no
     /// matter of the others, and of one that seldom switches every switch is hundreds.
     pub joint_bound: f64,
-    /// What is added to the variances of the sustained distances, in squared units of them.
+    /// What is added to the variances of the sustained distances, in squared units of them: of quantities, as they become known,
+    /// less.
     pub joint_ridge_sustained: f64,
     /// Weight of how far a field has been the same for longer than ever before, of the field where it is most, in what lasts.
     pub weight_vector_still: f64,
