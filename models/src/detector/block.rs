@@ -86,10 +86,8 @@ impl Block {
         sustained: &[f64],
         parameters: &Parameters,
     ) -> (Together, [f64; BLOCK]) {
-        let mut ridges = [parameters.joint_ridge_sustained; BLOCK];
-        for (i, (ridge, member)) in ridges.iter_mut().zip(&self.members).enumerate() {
-            *ridge = self.lately.ridge(i, parameters.joint_ridge_sustained, member.liveliness());
-        }
+        let liveliness = self.members.iter().map(Member::liveliness);
+        let ridges = self.lately.ridges(parameters.joint_ridge_sustained, liveliness);
         let now = self.now.step(errors, &[parameters.joint_ridge; BLOCK], parameters);
         let lately = self.lately.step(sustained, &ridges, parameters);
         let explained = |errors: f64, sustained: f64| (now.trust * errors).max(lately.trust * sustained);

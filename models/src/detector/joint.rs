@@ -73,13 +73,18 @@ impl Joint {
         self.covariance.fetch();
     }
 
-    /// What to add to the variance of a field: `most` of a state, whose liveliness is 0, and while little was seen; of a
-    /// quantity, whose liveliness is 1, a share of the variance. Where fields jump together, as with an operating
+    /// What to add to the variances of fields of such liveliness: `most` of a state, whose liveliness is 0, and while little was
+    /// seen; of a quantity, whose liveliness is 1, a share of the variance. Where fields jump together, as with an operating
     /// condition, what lasts of their distances varies by no more than `most`, and what of it is a field's own by a hundredth
     /// of that: a fault, which a ridge of `most` would hide.
-    pub(super) fn ridge(&self, field: usize, most: f64, liveliness: f64) -> f64 {
-        let of_variance = (RIDGE_SHARE * self.covariance.variance(field)).clamp(RIDGE_LEAST * most, most);
-        most + believed(f64::from(self.count), RIDGE_KNOWN) * liveliness * (of_variance - most)
+    pub(super) fn ridges(&self, most: f64, liveliness: impl Iterator<Item = f64>) -> [f64; BLOCK] {
+        let known = believed(f64::from(self.count), RIDGE_KNOWN);
+        let mut ridges = [most; BLOCK];
+        for (field, (ridge, liveliness)) in ridges.iter_mut().zip(liveliness).enumerate() {
+            let of_variance = (RIDGE_SHARE * self.covariance.variance(field)).clamp(RIDGE_LEAST * most, most);
+            *ridge += known * liveliness * (of_variance - most);
+        }
+        ridges
     }
 
     /// Says how far standardised errors (NaN where missing) are out, then learns them. `ridges` are added to the variances.
@@ -188,9 +193,7 @@ mod tests {
     fn off_by_a_little(rows: u32, liveliness: f64) -> f64 {
         let (mut joint, parameters) = (Joint::new(), Parameters::default());
         (0..3).for_each(|_| joint.add_field());
-        let ridges = |joint: &Joint| {
-            std::array::from_fn(|i| if i < 3 { joint.ridge(i, 0.01, liveliness) } else { 0.01 })
-        };
+        let ridges = |joint: &Joint| joint.ridges(0.01, [liveliness; 3].into_iter());
         for row in 0..rows {
             let condition = f64::from(row * 37 % 41) / 50.0 - 0.4;
             let noise = |by| f64::from(row * by % 11) / 500.0 - 0.01;
