@@ -9,12 +9,13 @@ use super::member::Member;
 use super::network::FEATURES;
 use super::parameters::Parameters;
 use super::rarity::Rarity;
+use super::streak::Streak;
 use super::tail::{Tail, Trust};
 use super::{Detector, FieldScore, Range, Scored, StateError};
 use crate::snapshot::{Snapshot, SnapshotError, detector};
 
 /// First byte of a state.
-const STATE_VERSION: u8 = 14;
+const STATE_VERSION: u8 = 15;
 
 /// The detector that the service runs where no snapshot says otherwise.
 ///
@@ -24,7 +25,7 @@ const STATE_VERSION: u8 = 14;
 /// *novelty* says how seldom its like was seen, its *magnitude* how far it is from the best forecast; their sum is
 /// calibrated to a surprise by the series' own past. The onset of a single value is what novelty is more than the usual one,
 /// and an unusual surprise, where that exceeds its decayed maximum. Of a vector each field has that of a single value, and
-/// there is one more of how they stand to each other.
+/// there is one more of how they stand to each other; either counts more where surprise lasts.
 #[derive(Clone, Debug)]
 pub struct DefaultDetector {
     parameters: Parameters,
@@ -42,6 +43,8 @@ pub struct DefaultState {
     tail: Tail,
     /// Of the onsets of all of it.
     rarity: Rarity,
+    /// Of the surprise of a vector by its evidence.
+    streak: Streak,
     fields: Vec<Field>,
     blocks: Vec<Block>,
 }
@@ -152,8 +155,10 @@ impl DefaultDetector {
             parameters.candidate(evidence.news, surprise)
         };
         let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
-        let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
-        out.onset = if is_vector { evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
+        let worth = if is_vector { state.streak.observe(surprise) } else { 1.0 };
+        let candidate =
+            worth * scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
+        out.onset = if is_vector { worth * evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
         if candidate > state.maximum {
             out.onset = out.onset.max(candidate);
         }
@@ -287,6 +292,7 @@ impl Detector for DefaultDetector {
             maximum: 0.0,
             tail: Tail::new(),
             rarity: Rarity::new(),
+            streak: Streak::default(),
             fields: Vec::with_capacity(fields),
             blocks: Vec::new(),
         };
@@ -323,6 +329,9 @@ impl Detector for DefaultDetector {
         state.tail.encode(&mut out);
         state.rarity.encode(&mut out);
         state.fields.iter().for_each(|field| field.encode(&mut out));
+        if state.fields.len() > 1 {
+            state.streak.encode(&mut out);
+        }
         state.blocks.iter().for_each(|block| block.encode(&mut out));
     }
 
@@ -338,6 +347,7 @@ impl Detector for DefaultDetector {
             maximum: from.f64_in(0.0, f64::MAX)?,
             tail: Tail::decode(&mut from)?,
             rarity: Rarity::decode(&mut from)?,
+            streak: Streak::default(),
             fields: Vec::new(),
             blocks: Vec::new(),
         };
@@ -345,6 +355,7 @@ impl Detector for DefaultDetector {
             state.fields.push(Field::decode(&mut from)?);
         }
         if fields > 1 {
+            state.streak = Streak::decode(&mut from)?;
             for first in (0..fields).step_by(BLOCK) {
                 state.blocks.push(Block::decode(&mut from, BLOCK.min(fields - first))?);
             }

@@ -20,6 +20,7 @@ mod recurrence;
 mod rhythm;
 mod season;
 mod spread;
+mod streak;
 mod tail;
 
 pub use default::{DefaultDetector, DefaultState};
