@@ -29,6 +29,10 @@ def lost(rng, value: np.ndarray, windows: list[tuple[int, int]], holes: float, l
     """Rows that never came; none in a window, for nobody labels what isn't there."""
     for _ in range(rng.poisson(holes)):
         first = int(rng.integers(len(value)))
-        end = first + int(rng.integers(1, longest + 1))
-        if all(end <= begin or last < first for begin, last in windows):
-            value[first:end] = np.nan
+        lose(value, windows, first, first + int(rng.integers(1, longest + 1)))
+
+
+def lose(value: np.ndarray, windows: list[tuple[int, int]], first: int, end: int) -> None:
+    """Rows from `first` to before `end` that never came, where none of them is in a window."""
+    if all(end <= begin or last < first for begin, last in windows):
+        value[first:end] = np.nan

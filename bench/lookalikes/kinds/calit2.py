@@ -47,7 +47,7 @@ def gather(rng, come: np.ndarray, leave: np.ndarray, begin: int, end: int, peopl
     leave[start:start + rows] += flow(rng, people, rows - 1.8, rng.uniform(0.4, 1.0), rows)
     if end - begin > 8:
         # At noon some go out for lunch, and come back.
-        noon = start - start % DAY + 24 - start
+        noon = 24 - start % DAY
         if 2 < noon < rows - 3:
             share = rng.uniform(0.2, 0.7)
             leave[start:start + rows] += flow(rng, share * people, noon, 0.5, rows)

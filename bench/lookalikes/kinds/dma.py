@@ -14,7 +14,7 @@ import numpy as np
 
 from labelled import Labelled, Rules
 
-from ._draws import bump, correlated, places, wander
+from ._draws import correlated, places, wander
 from ._traffic import lost
 
 FILES = 24
@@ -97,8 +97,7 @@ def make(rng: np.random.Generator, number: int) -> Labelled:
     kinds = rng.choice(["burst", "grows", "valve", "meter"], int(rng.integers(2, 7)), p=[0.4, 0.2, 0.1, 0.3])
     kinds[0] = "grows" if number % 4 == 0 else "burst"
     reach = {"burst": (24, 300), "grows": (384, 960), "valve": (96, 480), "meter": (30, 160)}
-    drawn = places(rng, rows - DAY, [1] * len(kinds), RULES.probation + 100, 1)
-    spots = sorted(first for first, _ in drawn)
+    spots = [first for first, _ in places(rng, rows - DAY, [1] * len(kinds), RULES.probation + 100, 1)]
     windows, meters, free = [], [], 0
     for spot, kind in zip(spots, rng.permutation(kinds)):
         first = max(spot, free)
@@ -110,7 +109,7 @@ def make(rng: np.random.Generator, number: int) -> Labelled:
         if kind == "meter":
             meters.append((first, last))
         elif kind == "valve":
-            flow[first:last + 1] *= 1 + rng.choice([-0.5, 0.5]) * rng.uniform(0.4, 1) * bump(last - first + 1, "step")
+            flow[first:last + 1] *= 1 + rng.choice([-0.5, 0.5]) * rng.uniform(0.4, 1)
         else:
             first = leak(rng, flow, first, last, kind == "grows")
         windows.append((first, last))

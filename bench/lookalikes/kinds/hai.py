@@ -8,7 +8,7 @@ set points at any time, load of the grid that steps, readings that the loops dis
 vibration, stiff valves. An attack takes one loop, or two at once, and forges its set point, its controller's output
 or its reading for one to nine minutes, at once or as a trapezoid, in half of the cases with what it forges shown to
 the operator as it was before. The plant needs a while afterwards, which is not labelled. Shortened: under an hour with
-three or four attacks, in place of days; columns that never change are left out."""
+three or four attacks, in place of days; columns that never change are left out but one."""
 import numpy as np
 
 from labelled import Labelled, Rules

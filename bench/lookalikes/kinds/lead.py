@@ -12,6 +12,7 @@ import numpy as np
 from labelled import Labelled, Rules
 
 from ._draws import bump, correlated, joined, places, wander
+from ._traffic import lose
 
 FILES = 26
 RULES = Rules(late=24, quiet=72, probation=1000)
@@ -134,7 +135,5 @@ def make(rng: np.random.Generator, number: int) -> Labelled:
     kilowatts = np.round(kilowatts / step) * step
     for _ in range(rng.poisson(rng.choice([0, 3, 12]))):
         first = int(rng.integers(len(value)))
-        end = first + int(rng.choice([1, 2, 6, 30]))
-        if all(end <= begin or last < first for begin, last in windows):
-            kilowatts[first:end] = np.nan
+        lose(kilowatts, windows, first, first + int(rng.choice([1, 2, 6, 30])))
     return Labelled({"meter_reading": kilowatts}, windows, 3600.0)

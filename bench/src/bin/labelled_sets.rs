@@ -26,11 +26,9 @@ struct Rows {
 impl Rows {
     fn read(file: &Path) -> Result<Self, TableError> {
         let mut table = Table::open(file, &Choice::default())?;
-        let columns = &table.columns().values;
-        let mut rows = Rows { fields: columns.len(), ..Rows::default() };
-        // As the service has the fields of a vector: by name. Of more than a block it matters which are together.
-        let mut order: Vec<usize> = (0..columns.len()).collect();
-        order.sort_by_key(|place| &table.names()[columns[*place]]);
+        // As the service has the fields of a vector. Of more than a block it matters which are together.
+        let order = table.values_by_name();
+        let mut rows = Rows { fields: order.len(), ..Rows::default() };
         let mut values = Vec::new();
         while let Some(row) = table.read(&mut values)? {
             rows.times.push(row.time_ms);

@@ -154,11 +154,14 @@ impl DefaultDetector {
         } else {
             parameters.candidate(evidence.news, surprise)
         };
-        let scale = if is_vector { ONSET_TOGETHER } else { 1.0 };
-        let worth = if is_vector { state.streak.observe(surprise) } else { 1.0 };
-        let candidate =
-            worth * scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
-        out.onset = if is_vector { worth * evidence.alone() / libm::cbrt(values.len() as f64) } else { 0.0 };
+        let (scale, alone) = if is_vector {
+            let worth = state.streak.observe(surprise);
+            (worth * ONSET_TOGETHER, worth * evidence.alone() / libm::cbrt(values.len() as f64))
+        } else {
+            (1.0, 0.0)
+        };
+        let candidate = scale * parameters.onset_scale * believed(count - 1.0, parameters.caution) * strange;
+        out.onset = alone;
         if candidate > state.maximum {
             out.onset = out.onset.max(candidate);
         }

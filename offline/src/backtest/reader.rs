@@ -123,8 +123,7 @@ impl TableReader {
     fn new(table: Table, file: &Path) -> Self {
         let columns = &table.columns().values;
         let name = |value: &usize| table.names()[columns[*value]].as_str();
-        let mut order: Vec<usize> = (0..columns.len()).collect();
-        order.sort_by_key(|value| name(value));
+        let order = table.values_by_name();
         let mut places = vec![0; columns.len()];
         order.iter().enumerate().for_each(|(place, value)| places[*value] = place);
         let values = match columns.len() {

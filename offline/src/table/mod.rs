@@ -128,6 +128,14 @@ impl Table {
         &self.columns
     }
 
+    /// The places of the values in the order of their columns' names, which is that of the fields of a vector.
+    pub fn values_by_name(&self) -> Vec<usize> {
+        let columns = &self.columns().values;
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|value| &self.names()[columns[*value]]);
+        order
+    }
+
     /// What its columns are taken for, as a person is told.
     pub fn layout(&self) -> &Layout {
         &self.layout
