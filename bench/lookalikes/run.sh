@@ -3,7 +3,7 @@
 #
 #     bench/lookalikes/run.sh [DRAW] [KIND…]
 #
-# DRAW is a number that all is drawn from; 1 by default. About 450 MB of CSV go to .cache/lookalikes, once for each draw.
+# DRAW is a number that all is drawn from; 1 by default. About 650 MB of CSV go to .cache/lookalikes, once for each draw.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 draw=${1:-1}
