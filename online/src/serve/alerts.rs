@@ -1,7 +1,7 @@
 //! Service `Alerts`.
 
 use super::{
-    errors,
+    errors, incidents,
     stop::Stop,
     watch::{Events, Watched, Watches},
     wire,
@@ -13,7 +13,7 @@ use crate::views::{
     token,
     watch::{Watch, WatchError},
 };
-use kizashi_models::alert::Alert;
+use kizashi_models::alert::{Alert, AlertId};
 use kizashi_proto::v1::{self, alerts_server::Alerts};
 use std::sync::Arc;
 use tonic::{Code, Request, Response, Status};
@@ -36,11 +36,14 @@ impl AlertsService {
     }
 
     /// Alerts, each with the incident that it is part of with others.
-    fn with_incidents(&self, alerts: &[Arc<Alert>]) -> Vec<v1::Alert> {
-        let incidents = self.views.incidents().of_alerts(alerts.iter().map(|alert| alert.id));
+    async fn with_incidents(&self, alerts: &[Arc<Alert>]) -> Result<Vec<v1::Alert>, Status> {
+        let ids: Vec<AlertId> = alerts.iter().map(|alert| alert.id).collect();
+        let incidents =
+            incidents::ask(&self.views, move |incidents| incidents.of_alerts(ids.into_iter())).await?;
         let of_several = incidents.into_iter().map(|incident| incident.filter(|one| one.members.len() > 1));
         let ids = of_several.map(|incident| incident.map_or_else(String::new, |one| one.id.to_string()));
-        alerts.iter().zip(ids).map(|(alert, incident)| v1::Alert { incident, ..wire::alert(alert) }).collect()
+        let alerts = alerts.iter().zip(ids);
+        Ok(alerts.map(|(alert, incident)| v1::Alert { incident, ..wire::alert(alert) }).collect())
     }
 }
 
@@ -58,7 +61,7 @@ impl Alerts for AlertsService {
         let after = super::page_token(&scope, &request.page_token, SortKey::decode)?;
         let page = self.views.alerts(&filter, order, after, count);
         Ok(Response::new(v1::ListAlertsResponse {
-            alerts: self.with_incidents(&page.alerts),
+            alerts: self.with_incidents(&page.alerts).await?,
             next_page_token: page.next.map_or_else(String::new, |key| token::seal(&scope, &key.encode())),
             watch_token: page.watch_token,
         }))
@@ -71,7 +74,7 @@ impl Alerts for AlertsService {
         let alert = self.views.alert(parsed);
         let alert =
             alert.ok_or_else(|| errors::not_found("alert", &id, format!("no alert `{id}` is kept")))?;
-        let alert = self.with_incidents(&[alert]).pop().expect("one for one");
+        let alert = self.with_incidents(&[alert]).await?.pop().expect("one for one");
         Ok(Response::new(alert))
     }
 

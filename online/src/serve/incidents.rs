@@ -8,7 +8,7 @@ use super::{
 };
 use crate::views::{
     Views,
-    incidents::{IncidentChange, IncidentEvent, IncidentFilter, MEMBERS_MIN},
+    incidents::{IncidentChange, IncidentEvent, IncidentFilter, IncidentView, MEMBERS_MIN},
     token,
 };
 use kizashi_models::{
@@ -37,6 +37,16 @@ pub(super) async fn settle(views: Arc<Views>, stop: Stop) {
             () = stop.stopped() => return,
         }
     }
+}
+
+/// Asks for incidents where it holds no other request up: with many alerts at once, bringing them up to date takes a while.
+pub(super) async fn ask<T: Send + 'static>(
+    views: &Arc<Views>,
+    what: impl FnOnce(&IncidentView) -> T + Send + 'static,
+) -> Result<T, Status> {
+    let views = views.clone();
+    let asked = tokio::task::spawn_blocking(move || what(views.incidents())).await;
+    asked.map_err(|error| errors::other(Code::Internal, "INCIDENTS_UNREADABLE", error.to_string()))
 }
 
 /// Lists, gets and watches incidents.
@@ -70,7 +80,7 @@ impl Incidents for IncidentsService {
         let count = super::page_size(request.page_size, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
         let scope = format!("incidents\n{:?}\n{members_min}", request.open);
         let after = super::page_token(&scope, &request.page_token, decode_key)?;
-        let page = self.views.incidents().page(filter, after, count);
+        let page = ask(&self.views, move |incidents| incidents.page(filter, after, count)).await?;
         Ok(Response::new(v1::ListIncidentsResponse {
             incidents: page.incidents.iter().map(|incident| wire::incident(incident)).collect(),
             next_page_token: page.next.map_or_else(String::new, |key| token::seal(&scope, &encode_key(&key))),
@@ -85,10 +95,15 @@ impl Incidents for IncidentsService {
         let digits = |field, text: &str| {
             wire::alert_id(text).ok_or_else(|| errors::invalid(field, text, "32 hexadecimal digits"))
         };
-        let incidents = self.views.incidents();
         let found = match (id.is_empty(), alert.is_empty()) {
-            (false, true) => incidents.get(IncidentId(digits("id", &id)?.0)),
-            (true, false) => incidents.of_alert(digits("alert", &alert)?),
+            (false, true) => {
+                let id = IncidentId(digits("id", &id)?.0);
+                ask(&self.views, move |incidents| incidents.get(id)).await?
+            }
+            (true, false) => {
+                let alert = digits("alert", &alert)?;
+                ask(&self.views, move |incidents| incidents.of_alert(alert)).await?
+            }
             _ => return Err(errors::invalid("id", &id, "either `id` or `alert` is to be set")),
         };
         let found = found.ok_or_else(|| match id.is_empty() {
@@ -105,7 +120,7 @@ impl Incidents for IncidentsService {
         _request: Request<v1::WatchIncidentsRequest>,
     ) -> Result<Response<Self::WatchIncidentsStream>, Status> {
         let place = self.watches.place()?;
-        Ok(Response::new(place.relay(self.views.incidents().watch())))
+        Ok(Response::new(place.relay(ask(&self.views, IncidentView::watch).await?)))
     }
 }
 

@@ -121,7 +121,7 @@ pub fn server(parts: Parts) -> Server {
     let router = Router::new()
         .merge(grpc.reset_fallback())
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(move || async move { prometheus(metrics()) }))
+        .route("/metrics", get(move || measured(metrics.clone())))
         .fallback(move |request: Request| async move { fallback(&assets, &request) })
         .layer(middleware::from_fn(guard::guard));
     Server { router, limits, health, stopper, stop, settled }
@@ -165,8 +165,14 @@ async fn set_health(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-fn prometheus(text: String) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+/// The metrics, taken where that holds no request up: they count incidents, which are brought up to date first.
+async fn measured(metrics: Arc<dyn Fn() -> String + Send + Sync>) -> axum::response::Response {
+    match tokio::task::spawn_blocking(move || metrics()).await {
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 fn fallback(assets: &Assets, request: &Request) -> axum::response::Response {
