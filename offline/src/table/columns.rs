@@ -1,7 +1,7 @@
 //! Which columns of a table hold what.
 
 use super::cell::{has_commas, is_missing, shown};
-use super::decimal::Decimal;
+use super::decimal::{Decimal, POINT_OF_THOUSANDS};
 use super::every::Every;
 use super::header;
 use super::layout::{Layout, LeftOut, Reason};
@@ -105,15 +105,26 @@ pub(super) fn find(choice: &Choice, names: &[String], sample: &Sample) -> Result
     let time = times.column();
     let usual_decimal = if sample.may_have_decimal_commas { Decimal::Open } else { Decimal::Point };
     // One column says nothing of another: lists and thousands have commas, too.
-    let decimals: Vec<_> = (0..names.len())
+    let mut decimals: Vec<_> = (0..names.len())
         .map(|column| match usual_decimal {
             Decimal::Open => Decimal::find(sample.cells(column)).unwrap_or(Decimal::Open),
             usual => usual,
         })
         .collect();
+    let has_commas = decimals.contains(&Decimal::Comma);
+    if has_commas {
+        let open = decimals.iter_mut().filter(|decimal| **decimal == Decimal::Open);
+        open.for_each(|decimal| *decimal = Decimal::OpenBesideCommas);
+    }
+    let doubtful = |column: usize| has_commas && decimals[column] == Decimal::PointOrThousands;
+    if let Some(column) = chosen.iter().find(|column| doubtful(**column)) {
+        let (line, cell) = first_point(sample.lined_cells(*column));
+        let name = &names[*column];
+        return Err(format!("column `{name}` holds `{cell}` in line {line}; {POINT_OF_THOUSANDS}"));
+    }
     let (mut values, left_out) = if chosen.is_empty() {
         let others = (0..names.len()).filter(|column| Some(*column) != time && Some(*column) != series);
-        found_values(names, others, &ignored, sample, &decimals)?
+        found_values(names, others, &ignored, sample, &decimals, doubtful)?
     } else {
         (chosen, Vec::new())
     };
@@ -153,6 +164,7 @@ fn found_values(
     ignored: &[usize],
     sample: &Sample,
     decimals: &[Decimal],
+    doubtful: impl Fn(usize) -> bool,
 ) -> Result<(Vec<usize>, Vec<LeftOut>), String> {
     let (mut values, mut left_out) = (Vec::new(), Vec::new());
     for column in others {
@@ -166,7 +178,12 @@ fn found_values(
             let empty = sample.cells(column).all(is_missing);
             if empty { continue } else { Some(Reason::Unnamed) }
         } else {
-            no_value(&names[column], sample.lined_cells(column), decimals[column])?
+            let reason = no_value(&names[column], sample.lined_cells(column), decimals[column])?;
+            let thousands = || {
+                let (line, cell) = first_point(sample.lined_cells(column));
+                Reason::Thousands { cell, line }
+            };
+            reason.or_else(|| doubtful(column).then(thousands))
         };
         let name = || if unnamed { format!("column {}", column + 1) } else { names[column].clone() };
         match reason {
@@ -196,6 +213,9 @@ fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
             let hint = header::hint(names, cell);
             format!("`{cell}` in line {line} of column `{name}` is not a number{hint}")
         }
+        Some(LeftOut { name, reason: Reason::Thousands { cell, line }, .. }) => {
+            format!("column `{name}` holds `{cell}` in line {line}; {POINT_OF_THOUSANDS}")
+        }
         Some(LeftOut { name, reason: Reason::Unread(kind), .. }) => not_read(name, kind),
         Some(LeftOut { name, reason: Reason::Ignored, .. }) => format!("`{name}` is left out (--ignore)"),
         Some(LeftOut { name, reason: Reason::Unnamed, .. }) => format!("{name} has no name; give it one"),
@@ -204,6 +224,12 @@ fn no_numbers(names: &[String], left_out: &[LeftOut]) -> String {
         }
         None => "there is none but the time".to_owned(),
     }
+}
+
+/// The first cell with a point, and its line.
+fn first_point<'a>(mut cells: impl Iterator<Item = (u64, &'a [u8])>) -> (u64, String) {
+    let found = cells.find(|(_, cell)| cell.contains(&b'.'));
+    found.map(|(line, cell)| (line, shown(cell))).expect("one has shown that the column has points")
 }
 
 /// Why a column holds no values; nothing where it holds numbers alone. One that nearly does is an error.

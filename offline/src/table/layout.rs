@@ -1,6 +1,7 @@
 //! Which columns of a table are used for what, and which are left out and why: for the person who ran it.
 
 use super::cell::has_commas;
+use super::decimal::POINT_OF_THOUSANDS;
 use super::label_names;
 use std::fmt;
 
@@ -55,6 +56,13 @@ pub enum Reason {
         line: u64,
         /// Whether it is a number.
         is_number: bool,
+    },
+    /// Its points may be of thousands, beside columns with decimal commas.
+    Thousands {
+        /// The first such cell, shortened.
+        cell: String,
+        /// Its line.
+        line: u64,
     },
     /// It holds something that is no number.
     Text {
@@ -112,6 +120,9 @@ impl Layout {
             Reason::Text { cell, line, .. } => {
                 let way_out = if has_commas(cell) { "; its comma may not be one of decimals" } else { "" };
                 Some(format!("`{}` (text: `{cell}` in line {line}{way_out})", out.name))
+            }
+            Reason::Thousands { cell, line } => {
+                Some(format!("`{}` (`{cell}` in line {line}; {POINT_OF_THOUSANDS})", out.name))
             }
             Reason::EmptyAtFirst { cell, line, is_number } => {
                 let then = if *is_number { "; --values takes it" } else { ", a text" };

@@ -298,9 +298,16 @@ fn decimal_commas_are_read_where_they_tell_no_cells_apart() {
     assert!(rows(&text, &late).unwrap()[239].2[0].is_nan());
     assert_eq!(rows(&text, &late).unwrap()[240].2, [0.25]);
     text += "1396320400;1.234,5;7;1;;1.5\n";
+    assert_eq!(rows(&text, &Choice::default()).unwrap()[250].2, [1234.5, 7.0, 1.5], "a point of thousands");
+    let error = rows(&format!("{text}1396320401;1;1.234;1;;1.5\n"), &Choice::default()).unwrap_err();
+    assert!(
+        error.contains("column `whole`: `1.234` is not a number whose point is none of thousands"),
+        "{error}"
+    );
+    text += "1396320401;1.5;7;1;;1.5\n";
     assert_eq!(
         rows(&text, &Choice::default()).unwrap_err(),
-        "t.csv, line 252, column `x`: `1.234,5` is not a number with a decimal comma, as others of its column are; \
+        "t.csv, line 253, column `x`: `1.5` is not a number with a decimal comma, as others of its column are; \
          mend it, or leave the column out"
     );
     let no_header = Choice { no_header: true, every: Some("5m".parse().unwrap()), ..Choice::default() };
@@ -308,4 +315,22 @@ fn decimal_commas_are_read_where_they_tell_no_cells_apart() {
         let found = rows(text, &no_header).unwrap();
         assert_eq!((&found[0].2, &found[1].2), (&vec![12.5, 3.25], &vec![1.0, -2.5]), "{text}");
     }
+}
+
+#[test]
+fn a_point_that_may_be_of_thousands_is_not_taken_for_one_of_decimals_beside_decimal_commas() {
+    let text = "t;flow;sold\n2014-04-01;1,5;7\n2014-04-02;2,5;1.234\n";
+    assert_eq!(rows(text, &Choice::default()).unwrap()[0].2, [1.5], "`sold` is left out");
+    let sold = Choice { values: vec!["sold".into()], ..Choice::default() };
+    assert_eq!(
+        rows(text, &sold).unwrap_err(),
+        "t.csv: column `sold` holds `1.234` in line 3; its point may be one of thousands, as another column has decimal \
+         commas: write it without points, or with a decimal comma"
+    );
+    let plain = text.replace(',', ".");
+    assert_eq!(
+        rows(&plain, &Choice::default()).unwrap()[1].2,
+        [2.5, 1.234],
+        "nothing speaks against decimals"
+    );
 }
